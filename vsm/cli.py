@@ -1,0 +1,105 @@
+"""The `vsm` program: one group that finds its subcommands by entry point, so that it imports no neighbour.
+
+Exit status: 0 done, 1 some of the work failed, 2 the call, the configuration or the input is wrong.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vsm.errors import UsageError, WorkError
+
+GROUP = "vsm.commands"
+
+
+class Commands(click.Group):
+    """Subcommands by entry point; one is imported only when it is called for, since imports are what a start costs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all installed subcommands."""
+        return sorted(point.name for point in entry_points(group=GROUP))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of a name, None where there is none."""
+        for point in entry_points(group=GROUP, name=cmd_name):
+            found: click.Command = point.load()
+            return found
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands with their first sentence."""
+        rows = [
+            (name, command.get_short_help_str(90)) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("value-stream-dashboard"), prog_name="vsm")
+def vsm() -> None:
+    """Show how work flows from idea to production, from the data that your tools already hold."""
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every subcommand: passes ``store`` (a SQLAlchemy URL) and ``config`` (a path or None)."""
+
+    @click.option(
+        "--store",
+        metavar="URL",
+        default=lambda: os.environ.get("VSM_STORE") or "sqlite:///vsm.db",
+        show_default="$VSM_STORE, else sqlite:///vsm.db",
+        help="The store, as a SQLAlchemy URL.",
+    )
+    @click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        default=None,
+        show_default="vsm.toml in the working folder, where there is one",
+        help="The configuration.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit; an error that we know ends with its sentence, not a traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the program and return its exit status."""
+    try:
+        status = vsm.main(arguments, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as done:
+        return int(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except UsageError as error:
+        return _told(error, 2)
+    except WorkError as error:
+        return _told(error, 1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("vsm: stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`vsm report | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _told(error: Exception, status: int) -> int:
+    click.echo(f"vsm: {error}", err=True)
+    return status

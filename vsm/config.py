@@ -1,0 +1,276 @@
+"""vsm.toml, validated: what the streams are, who belongs to them, what counts as production.
+
+Every key of the contract has its default here. A wrong key or value is refused with the place and
+what was expected, all of them at once. Secrets are never values here: ``env:NAME`` is kept as it is
+and resolved by the collector that needs it.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from vsm.errors import UsageError
+
+EVENTS = (
+    "ticket.created",
+    "commit.first",
+    "pull_request.opened",
+    "pull_request.ready",
+    "pull_request.approved",
+    "pull_request.merged",
+    "pull_request.closed",
+    "review.requested",
+    "review.submitted",
+    "build.queued",
+    "build.started",
+    "build.finished",
+    "deployment.started",
+    "deployment.finished",
+)
+IN_AN_ENVIRONMENT = ("deployment.started", "deployment.finished")  # may carry ":environment"
+DENYING = ("non", "not", "pre")  # "non-prod" and "pre-production" are names of places that are not production
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class ConfigError(UsageError):
+    """The configuration cannot be used; the message names the file, the place and what was expected."""
+
+
+def _event(value: Any) -> Any:
+    name, colon, environment = str(value).partition(":")
+    if name not in EVENTS or (colon and (name not in IN_AN_ENVIRONMENT or not environment)):
+        raise ValueError(f"expected one of {', '.join(EVENTS)} (deployment.… may end in :environment)")
+    return value
+
+
+def _zone(value: Any) -> Any:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, TypeError, OSError):
+        raise ValueError('expected a time zone such as "Europe/Vienna"') from None
+    return value
+
+
+def _clock(value: Any) -> Any:
+    hour, colon, minute = str(value).partition(":")
+    if not (colon and hour.isdigit() and minute.isdigit() and len(minute) == 2):
+        raise ValueError('expected a time of day such as "09:00"')
+    if int(hour) * 60 + int(minute) > 24 * 60 or int(minute) > 59:
+        raise ValueError("expected a time of day from 00:00 to 24:00")
+    return value
+
+
+Event = Annotated[str, BeforeValidator(_event)]
+Names = tuple[str, ...]
+
+
+class Part(BaseModel):
+    """A table of the configuration: only known keys, never changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StageConfig(Part):
+    """One stage of a stream: which statuses and events put an item in it, start and end its work."""
+
+    name: str = Field(min_length=1)
+    waiting: Names = ()
+    active: Names = ()
+    opens: tuple[Event, ...] = ()
+    starts: tuple[Event, ...] = ()
+    closes: tuple[Event, ...] = ()
+    people: Annotated[float, Field(gt=0)] | None = None
+    wip_limit: Annotated[int, Field(gt=0)] | None = None
+    team: str | None = None
+
+
+class StreamConfig(Part):
+    """A value stream: who belongs to it, and its stages in map order."""
+
+    name: str = Field(min_length=1)
+    applications: Names = ()
+    projects: Names = ()
+    teams: Names = ()
+    repositories: Names = ()
+    new: Names = ()
+    done: Names = ()
+    cancelled: Names = ()
+    ignored: Names = ()
+    stages: tuple[StageConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place_each(self) -> Self:
+        """A status means one thing and an event opens one stage, or an item would be in two stages at a time."""
+        statuses = [*self.new, *self.done, *self.cancelled, *self.ignored]
+        statuses += [status for stage in self.stages for status in (*stage.waiting, *stage.active)]
+        opening = [event for stage in self.stages for event in {*stage.opens, *stage.starts}]
+        for what, names in (
+            ("stage", [stage.name for stage in self.stages]),
+            ("status", [status.casefold() for status in statuses]),
+            ("event in opens or starts", opening),
+        ):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"expected each {what} in one place, but {twice[0]!r} is in several")
+        return self
+
+
+class Production(Part):
+    """Which environments are production: whole words of the source's own name, any case."""
+
+    environments: Names = ("production", "prod", "live")
+
+    def matches(self, environment: str) -> bool:
+        """Whether an environment's name says production: "prod-eu" does, "preprod" and "non-prod" do not."""
+        words = _words(environment)
+        return any(_within(_words(name), words) for name in self.environments)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _within(wanted: list[str], words: list[str]) -> bool:
+    """Whether the wanted words stand side by side among the words, not behind a word that denies them."""
+    size = len(wanted)
+    starts = [at for at in range(len(words) - size + 1) if words[at : at + size] == wanted]
+    return bool(wanted) and any(at == 0 or words[at - 1] not in DENYING for at in starts)
+
+
+class Incidents(Part):
+    """How an incident may be laid to a deployment, and which are not counted."""
+
+    link_within_days: Annotated[float, Field(ge=0)] = 7
+    exclude_labels: Names = ()
+
+
+class Calendar(Part):
+    """Working time, in the reporting zone."""
+
+    workdays: Annotated[tuple[Literal[DAYS], ...], Field(min_length=1)] = DAYS[:5]  # type: ignore[valid-type]  # a Literal of a constant
+    hours: tuple[Annotated[str, BeforeValidator(_clock)], Annotated[str, BeforeValidator(_clock)]] = ("09:00", "17:00")
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if minutes(self.hours[0]) >= minutes(self.hours[1]):
+            raise ValueError("expected hours to end after they begin")
+        return self
+
+
+class Privacy(Part):
+    """What is shown of people."""
+
+    people: Literal["pseudonyms", "names", "none"] = "pseudonyms"
+
+
+class Source(BaseModel):
+    """One ``[[sources]]`` table: its kind and name, and the keys that only its collector understands."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: str
+    name: str
+    keys: dict[str, Any]
+
+
+class Config(Part):
+    """The whole configuration; ``folder`` is where its relative paths start, ``path`` is None without a file."""
+
+    timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    streams: tuple[StreamConfig, ...] = ()
+    production: Production = Production()
+    incidents: Incidents = Incidents()
+    calendar: Calendar | None = None
+    privacy: Privacy = Privacy()
+    sources: tuple[Source, ...] = ()
+    folder: Path = Field(default=Path("."), exclude=True)
+    path: Path | None = Field(default=None, exclude=True)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The reporting zone."""
+        return ZoneInfo(self.timezone)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        for what, names in (("stream", [s.name for s in self.streams]), ("source", [s.name for s in self.sources])):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"expected {what} names that differ, but {twice[0]!r} is there twice; give each a name")
+        return self
+
+
+def minutes(clock: str) -> int:
+    """A time of day as minutes after midnight."""
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
+def load(path: Path | None) -> Config:
+    """The configuration in a file; without a path ``vsm.toml`` in the working folder, else the defaults.
+
+    Raises ConfigError when the file is missing, is not TOML, or says something that cannot be.
+    """
+    if path is None:
+        if not Path("vsm.toml").exists():
+            return Config()
+        path = Path("vsm.toml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read ({reason}); give --config a readable file") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Config:
+    """The configuration that a file's text says. Raises ConfigError."""
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    told["sources"] = _sources(told.get("sources", []), path)
+    try:
+        return Config.model_validate({**told, "folder": path.parent, "path": path})
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {_sentence(problem)}" for problem in error.errors())) from None
+
+
+def _sources(tables: Any, path: Path) -> list[dict[str, Any]]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{path}: sources: expected tables that begin with [[sources]]")
+    for place, table in enumerate(tables):
+        if not isinstance(table.get("kind"), str):
+            raise ConfigError(f'{path}: sources[{place}]: expected a kind, such as kind = "git"')
+        if not isinstance(table.get("name", ""), str):
+            raise ConfigError(f"{path}: sources[{place}].name: expected text")
+    unnamed = Counter(table["kind"] for table in tables if "name" not in table)
+    return [
+        {
+            "kind": table["kind"],
+            "name": table.get("name") or _name(table, alone=unnamed[table["kind"]] == 1),
+            "keys": {key: value for key, value in table.items() if key not in ("kind", "name")},
+        }
+        for table in tables
+    ]
+
+
+def _name(table: dict[str, Any], alone: bool) -> str:
+    """A name for a source that has none: its kind, and what tells it apart where there are several of a kind."""
+    apart = "" if alone else next((str(table[key]) for key in ("path", "url", "paths", "repositories") if key in table), "")
+    return f"{table['kind']} {apart}".strip()
+
+
+def _sentence(problem: Any) -> str:
+    place = ""
+    for part in problem["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    if problem["type"] == "extra_forbidden":
+        return f"{place}: no such key; see the configuration in README.md for those there are"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(problem["input"], (dict, Part)) else f", got {problem['input']!r}"
+    return f"{place or 'the configuration'}: {message[0].lower()}{message[1:]}{given}"

@@ -1,0 +1,9 @@
+"""Errors with a sentence for the person at the keyboard: what is wrong, where, and what to do."""
+
+
+class UsageError(Exception):
+    """The call, the configuration or the input is wrong: exit status 2."""
+
+
+class WorkError(Exception):
+    """Some of the work failed: exit status 1."""

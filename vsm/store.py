@@ -1,0 +1,433 @@
+"""Where facts are kept: open and migrate, save and read. The only SQL in the project.
+
+SQLite by default (write-ahead log, so that readers never block a harvest and see one state of it),
+PostgreSQL by URL. Writing is SQLAlchemy Core with a list of dicts, one statement a page; reading is
+whole tables through Arrow. pandas is imported only where frames are made, since a harvest needs none.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlmodel import SQLModel
+
+from vsm import models
+from vsm.errors import UsageError
+from vsm.models import TABLES, Fact, kind, uid, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = "0001"  # the newest migration in vsm/migrations/versions
+KNOWN = ("0001",)  # every migration that this program has
+DEFAULT_URL = "sqlite:///vsm.db"
+
+
+class StoreError(UsageError):
+    """The store cannot be opened or is not ours; the message says why and what to do."""
+
+
+# Opening. ----------------------------------------------------------------------------------------
+
+
+def open_store(url: str, create: bool = True) -> Engine:
+    """An engine on the store at a SQLAlchemy URL, brought to the newest schema.
+
+    Without `create` a store that is not there is refused. Raises StoreError for a URL that is none,
+    a place that cannot be reached, a store of a newer version, or a database that is not a store.
+    """
+    engine = _engine(url)
+    path = _file(engine)
+    if path is not None and not path.exists():
+        if not create:
+            raise StoreError(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
+        if not path.parent.is_dir():
+            raise StoreError(f"no folder {path.parent} for the store {engine.url}: make it, or give another --store")
+    try:
+        _migrate(engine)
+    except DBAPIError as error:
+        raise StoreError(f"the store {engine.url} cannot be opened: {error.orig}") from None
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise StoreError(f"the store {parsed!r} is neither SQLite nor PostgreSQL; expected sqlite:///FILE")
+        # Parameters in an error message would carry keys and names into logs.
+        engine = sa.create_engine(parsed, hide_parameters=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise StoreError("the store is not a SQLAlchemy URL that can be used; expected such as sqlite:///vsm.db") from None
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _sqlite_connected)
+        event.listen(engine, "begin", _sqlite_begins)
+    return engine
+
+
+def _sqlite_connected(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver's own would come too late for a snapshot
+    for pragma in ("busy_timeout=20000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begins(connection: Connection) -> None:
+    # A writer takes its lock at once: a read that grows into a write could only fail.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _file(engine: Engine) -> Path | None:
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database == ":memory:" or database.startswith("file:"):
+        return None
+    return Path(database)
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect() as connection:
+        tables = sa.inspect(connection).get_table_names()
+        version = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    if version == VERSION:
+        return
+    ours = bool(set(tables) & set(TABLES))
+    if version not in (None, *KNOWN) and ours:
+        raise StoreError(f"the store {engine.url} was made by a newer version of this program ({version}): update the program")
+    # A PostgreSQL database may hold the tables of an extension; a SQLite file with others was named by mistake.
+    others = bool(tables) if engine.dialect.name == "sqlite" else ours
+    if (version is None and others) or (version is not None and not ours):
+        raise StoreError(f"the database {engine.url} has tables but is not a store of this program: give another --store")
+    from vsm import migrations  # alembic costs half a second, and an up-to-date store does not need it
+
+    migrations.upgrade(engine)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: all of it or nothing. Keep it short, a page at most: others wait for it."""
+    with engine.connect() as plain:
+        connection = plain.execution_options(writes=True)
+        with connection.begin():
+            yield connection
+
+
+# Saving. -----------------------------------------------------------------------------------------
+
+
+def save(connection: Connection, table: type[Fact], rows: Iterable[Mapping[str, Any]], *, origin: str, fill: bool = False) -> int:
+    """Rows become facts, new or changed; returns how many. Rows that say nothing new are not written.
+
+    With `fill` a row may only fill what is missing in one that is there. Of several rows with one
+    key the last one counts. Raises models.RowError for a row that cannot be a fact.
+    """
+    ready: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        valid = validate(table, row)
+        ready[tuple(valid[name] for name in table.key_columns)] = valid
+    return save_valid(connection, table, list(ready.values()), origin=origin, fill=fill)
+
+
+def save_valid(
+    connection: Connection, table: type[Fact], rows: Sequence[dict[str, Any]], *, origin: str, fill: bool = False
+) -> int:
+    """As `save`, for rows that `validate` has already passed and of which no two have one key."""
+    if not rows:
+        return 0
+    has_uid = "uid" in table.model_fields
+    ready = [row | {"origin": origin} | ({"uid": uid(table, row)} if has_uid else {}) for row in rows]
+    before = _changes(connection)
+    result = connection.execute(_upsert(connection, _table(table), fill), ready)
+    # SQLite's driver counts the rows of a many-row statement only as a total over the connection.
+    return _changes(connection) - before if before is not None else result.rowcount
+
+
+def _table(table: type[SQLModel]) -> sa.Table:
+    found: sa.Table = table.__table__  # type: ignore[attr-defined]  # SQLModel adds it to table models
+    return found
+
+
+def _changes(connection: Connection) -> Any:
+    return connection.scalar(sa.text("SELECT total_changes()")) if connection.dialect.name == "sqlite" else None
+
+
+def _upsert(connection: Connection, table: sa.Table, fill: bool = False) -> Any:
+    """INSERT … ON CONFLICT DO UPDATE that leaves an unchanged row alone."""
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
+    key = [column.name for column in table.primary_key]
+    told = [column for column in table.columns if column.name not in key and column.name != "origin"]
+    news = {
+        column.name: sa.func.coalesce(column, insert.excluded[column.name]) if fill else insert.excluded[column.name]
+        for column in told
+    }
+    if not told:
+        return insert.on_conflict_do_nothing(index_elements=key)
+    differs = sa.or_(*(column.is_distinct_from(news[column.name]) for column in told if not isinstance(column.type, sa.JSON)))
+    origin = {} if fill or "origin" not in table.columns else {"origin": insert.excluded["origin"]}
+    return insert.on_conflict_do_update(index_elements=key, set_=news | origin, where=differs)
+
+
+def delete(connection: Connection, table: type[Fact], keys: Iterable[Mapping[str, Any]]) -> int:
+    """Facts that their source has taken back go; returns how many."""
+    gone, target = 0, _table(table)
+    for key in keys:
+        where = sa.and_(*(target.c[name].is_not_distinct_from(key.get(name)) for name in table.key_columns))
+        gone += connection.execute(sa.delete(target).where(where)).rowcount
+    return gone
+
+
+def save_raw(
+    connection: Connection,
+    source: str,
+    resource: str,
+    answers: Iterable[tuple[str, Any]],
+    *,
+    harvest: int,
+    at: datetime,
+    scope: str = "",
+) -> int:
+    """A source's answers by external id, as they came; returns how many were new or changed."""
+    target = _table(models.RawRecord)
+    rows = []
+    for external_id, answer in dict(answers).items():
+        text = json.dumps(answer, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        rows.append(
+            {
+                "source": source, "resource": resource, "scope": scope, "external_id": external_id, "payload": zlib.compress(text),
+                "sha256": hashlib.sha256(text).hexdigest(), "first_seen": at, "last_seen": at, "harvest": harvest,
+            }
+        )  # fmt: skip
+    if not rows:
+        return 0
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](target)
+    news = {name: insert.excluded[name] for name in ("payload", "sha256", "last_seen", "harvest")}
+    statement = insert.on_conflict_do_update(
+        index_elements=["source", "resource", "scope", "external_id"],
+        set_=news | {"deleted_at": None},
+        where=target.c.sha256.is_distinct_from(insert.excluded.sha256),
+    )
+    before = _changes(connection)
+    result = connection.execute(statement, rows)
+    return int(_changes(connection) - before if before is not None else result.rowcount)
+
+
+def raw_records(engine: Engine, source: str, resource: str | None = None) -> Iterator[tuple[str, str, Any]]:
+    """A source's raw answers: resource, external id and the answer, in the order of first being seen."""
+    target = _table(models.RawRecord)
+    query = sa.select(target.c.resource, target.c.external_id, target.c.payload).where(target.c.source == source)
+    if resource is not None:
+        query = query.where(target.c.resource == resource)
+    with engine.connect() as connection:
+        for name, external_id, payload in connection.execute(query.order_by(target.c.id)):
+            yield name, external_id, json.loads(zlib.decompress(payload))
+
+
+def load_cursors(connection: Connection, source: str) -> dict[str, dict[str, Any]]:
+    """How far each resource of a source has been read: its state by resource."""
+    target = _table(models.Cursor)
+    rows = connection.execute(sa.select(target.c.resource, target.c.state).where(target.c.source == source))
+    return {row.resource: row.state for row in rows}
+
+
+def save_cursor(connection: Connection, source: str, resource: str, state: Mapping[str, Any], *, at: datetime) -> None:
+    """Remember how far a resource has been read; belongs in the transaction of the page that got there."""
+    target = _table(models.Cursor)
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](target)
+    news = {name: insert.excluded[name] for name in ("state", "updated_at")}
+    row = {"source": source, "resource": resource, "scope": "", "state": dict(state), "updated_at": at}
+    connection.execute(insert.on_conflict_do_update(index_elements=["source", "resource", "scope"], set_=news), row)
+
+
+def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: datetime) -> int:
+    """A run of a collector, an import or an event begins; returns its id."""
+    row = {
+        "source": source,
+        "kind": kind,
+        "scope": scope,
+        "started_at": at,
+        "status": "running",
+        "rows": 0,
+        "changed": 0,
+        "requests": 0,
+    }
+    with transaction(engine) as connection:
+        key = connection.execute(sa.insert(_table(models.Harvest)), row).inserted_primary_key
+    if key is None:  # a table with a key of its own always gives one
+        raise StoreError("the store gave no id for a new harvest")
+    return int(key[0])
+
+
+def finish_harvest(
+    engine: Engine,
+    harvest: int,
+    *,
+    at: datetime,
+    status: str,
+    rows: int,
+    changed: int,
+    requests: int = 0,
+    error: str | None = None,
+) -> None:
+    """A run has ended: done or failed, with what it saw and what it changed."""
+    target = _table(models.Harvest)
+    news = {"finished_at": at, "status": status, "rows": rows, "changed": changed, "requests": requests, "error": error}
+    with transaction(engine) as connection:
+        connection.execute(sa.update(target).where(target.c.id == harvest).values(**news))
+
+
+# Reading. ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Every fact table as a frame: columns as in `models.columns`, and origin. Always there, always typed.
+
+    Times are datetime64[us, UTC], numbers Int64, text str; missing is NaT, NA or NaN.
+    """
+
+    tickets: "pd.DataFrame"
+    transitions: "pd.DataFrame"
+    ticket_changes: "pd.DataFrame"
+    repositories: "pd.DataFrame"
+    commits: "pd.DataFrame"
+    tags: "pd.DataFrame"
+    pull_requests: "pd.DataFrame"
+    pull_request_commits: "pd.DataFrame"
+    reviews: "pd.DataFrame"
+    comments: "pd.DataFrame"
+    builds: "pd.DataFrame"
+    build_stages: "pd.DataFrame"
+    deployments: "pd.DataFrame"
+    deployment_commits: "pd.DataFrame"
+    incidents: "pd.DataFrame"
+    identities: "pd.DataFrame"
+
+    @classmethod
+    def of(cls, **tables: Sequence[Mapping[str, Any]]) -> Self:
+        """Facts from rows by table, checked as at the border; tables that are not given are empty."""
+        import pandas as pd
+
+        unknown = set(tables) - set(TABLES)
+        if unknown:
+            raise ValueError(f"no such tables: {sorted(unknown)}")
+        frames = {}
+        for name, table in TABLES.items():
+            rows = [validate(table, row) | {"origin": row.get("origin")} for row in tables.get(name, ())]
+            frames[name] = typed(pd.DataFrame(rows, columns=[*models.columns(table), "origin"]), table)
+        return cls(**frames)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No facts at all."""
+        return cls.of()
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {field.name: len(getattr(self, field.name)) for field in fields(self)}
+
+
+def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
+    """The frame with the types of the table's columns, also where it is empty or a column has nothing."""
+    import pandas as pd
+
+    ready: dict[str, pd.Series[Any]] = {}
+    for name in [*models.columns(table), "origin"]:
+        what = kind(table, name) if name != "origin" else "text"
+        column = frame[name]
+        if what == "time":
+            ready[name] = pd.to_datetime(column, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+        else:
+            ready[name] = column.astype("Int64" if what == "number" else "str")
+    return pd.DataFrame(ready, index=frame.index)
+
+
+def facts(engine: Engine) -> Facts:
+    """All facts as frames, from one state of the store even while a harvest writes."""
+    path = _file(engine)
+    return Facts(**(_by_arrow(path) if path is not None else _by_cursor(engine)))
+
+
+def _query(table: type[Fact]) -> tuple[list[str], Any]:
+    """A table's columns, and the query for them in the order of its key."""
+    names, target = [*models.columns(table), "origin"], _table(table)
+    return names, sa.select(*(target.c[name] for name in names)).order_by(*target.primary_key)
+
+
+def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
+    from adbc_driver_sqlite import dbapi
+
+    frames = {}
+    # Without autocommit the first read opens a transaction: all tables come from one state.
+    with dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro") as connection, connection.cursor() as cursor:
+        for name, table in TABLES.items():
+            cursor.execute(str(sa.select(sa.func.count()).select_from(_table(table)).compile(dialect=sqlite.dialect())))
+            (rows,) = cursor.fetchone() or (0,)
+            # The driver guesses a column's type from the first batch, so all rows must be in it.
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows + 1)})
+            cursor.execute(str(_query(table)[1].compile(dialect=sqlite.dialect())))
+            frames[name] = _from_arrow(cursor.fetch_arrow_table(), table)
+    return frames
+
+
+def _from_arrow(read: Any, table: type[Fact]) -> "pd.DataFrame":
+    import pandas as pd
+    import pyarrow as pa
+
+    ready = {}
+    for name in read.column_names:
+        what = kind(table, name) if name != "origin" else "text"
+        column = read[name]
+        if what == "time":
+            column = column.cast(pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+        ready[name] = column.cast({"text": pa.string(), "number": pa.int64()}.get(what, column.type))
+    frame = pa.table(ready).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return typed(frame, table)
+
+
+def _by_cursor(engine: Engine) -> dict[str, "pd.DataFrame"]:
+    import pandas as pd
+
+    frames = {}
+    with engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="REPEATABLE READ") if engine.dialect.name == "postgresql" else plain
+        for name, table in TABLES.items():
+            names, query = _query(table)
+            rows = connection.execute(query).all()
+            columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+            frames[name] = typed(
+                pd.DataFrame({name: pd.Series(list(column), dtype="object") for name, column in zip(names, columns, strict=True)}),
+                table,
+            )
+    return frames
+
+
+def harvests(engine: Engine) -> "pd.DataFrame":
+    """Every run of a collector, an import or an event, newest first."""
+    import pandas as pd
+
+    target = _table(models.Harvest)
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(target).order_by(target.c.id.desc())).mappings().all()
+    frame = pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in target.columns])
+    for name in ("started_at", "finished_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def version(engine: Engine) -> tuple[int, int]:
+    """What changes whenever the facts may have changed: the key of every cache above the store."""
+    target = _table(models.Harvest)
+    with engine.connect() as connection:
+        newest, rows = connection.execute(sa.select(sa.func.max(target.c.id), sa.func.sum(target.c.changed))).one()
+    return int(newest or 0), int(rows or 0)
