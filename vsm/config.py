@@ -84,7 +84,7 @@ class StageConfig(Part):
     opens: tuple[Event, ...] = ()
     starts: tuple[Event, ...] = ()
     closes: tuple[Event, ...] = ()
-    people: Annotated[float, Field(gt=0)] | None = None
+    people: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     wip_limit: Annotated[int, Field(gt=0)] | None = None
     team: str | None = None
 
@@ -145,7 +145,7 @@ def _within(wanted: list[str], words: list[str]) -> bool:
 class Incidents(Part):
     """How an incident may be laid to a deployment, and which are not counted."""
 
-    link_within_days: Annotated[float, Field(ge=0)] = 7
+    link_within_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7
     exclude_labels: Names = ()
 
 
@@ -220,7 +220,7 @@ def load(path: Path | None) -> Config:
             return Config()
         path = Path("vsm.toml")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read ({reason}); give --config a readable file") from None
@@ -237,7 +237,7 @@ def parse(text: str, path: Path) -> Config:
     try:
         return Config.model_validate({**told, "folder": path.parent, "path": path})
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {_sentence(problem)}" for problem in error.errors())) from None
+        raise ConfigError("\n".join(f"{path}: {_sentence(problem)}" for problem in _causes(error.errors()))) from None
 
 
 def _sources(tables: Any, path: Path) -> list[dict[str, Any]]:
@@ -265,12 +265,29 @@ def _name(table: dict[str, Any], alone: bool) -> str:
     return f"{table['kind']} {apart}".strip()
 
 
+# What pydantic says in words of its own trade.
+SAID = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+    "missing": "expected this key, but it is not there",
+    "string_type": "expected text",
+    "string_too_short": "expected some text",
+    "too_short": "expected at least one",
+}
+
+
+def _causes(problems: list[Any]) -> list[Any]:
+    """Without those that only follow from others: a list is too short when its one entry is wrong."""
+    inner = {problem["loc"][:-1] for problem in problems}
+    return [problem for problem in problems if problem["type"] != "too_short" or problem["loc"] not in inner]
+
+
 def _sentence(problem: Any) -> str:
     place = ""
     for part in problem["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     if problem["type"] == "extra_forbidden":
         return f"{place}: no such key; see the configuration in README.md for those there are"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(problem["input"], (dict, Part)) else f", got {problem['input']!r}"
+    message = SAID.get(problem["type"], problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1))
+    given = "" if isinstance(problem["input"], (dict, Part)) or problem["type"] == "missing" else f", got {problem['input']!r}"
     return f"{place or 'the configuration'}: {message[0].lower()}{message[1:]}{given}"

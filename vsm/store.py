@@ -7,6 +7,8 @@ whole tables through Arrow. pandas is imported only where frames are made, since
 
 import hashlib
 import json
+import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +21,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import Connection as Connection  # "as": others take these names from here, not from SQLAlchemy
+from sqlalchemy.engine import Engine as Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError as DBAPIError
 from sqlmodel import SQLModel
 
 from vsm import models
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 VERSION = "0001"  # the newest migration in vsm/migrations/versions
 KNOWN = ("0001",)  # every migration that this program has
+SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 DEFAULT_URL = "sqlite:///vsm.db"
 
 
@@ -79,8 +85,21 @@ def _engine(url: str) -> Engine:
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: the driver's own would come too late for a snapshot
-    for pragma in ("busy_timeout=20000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=20000", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _use_log(connection)
+
+
+def _use_log(connection: Any) -> None:
+    """Switch to the write-ahead log. Where two make a store at once, SQLite refuses one of them without waiting."""
+    for attempt in range(SWITCHES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if attempt == SWITCHES - 1 or "locked" not in str(error):
+                raise
+            time.sleep(0.05)
 
 
 def _sqlite_begins(connection: Connection) -> None:
@@ -384,6 +403,8 @@ def _from_arrow(read: Any, table: type[Fact]) -> "pd.DataFrame":
     import pandas as pd
     import pyarrow as pa
 
+    if not read.num_rows:  # no rows, no chunks: nothing that Arrow could cast
+        return typed(pd.DataFrame(columns=read.column_names), table)
     ready = {}
     for name in read.column_names:
         what = kind(table, name) if name != "origin" else "text"

@@ -1,0 +1,90 @@
+"""The house: import arrows, SQL in its room, Streamlit in its own, one clock."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("vsm", "collectors", "dashboard")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MAY_IMPORT = {
+    "vsm": {"vsm"},
+    "collectors": {"collectors", "vsm.models", "vsm.store", "vsm.config", "vsm.errors", "vsm.cli"},
+    "dashboard": {"dashboard", "vsm"},
+}
+SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
+SQL_ROOM = ("vsm/store.py", "vsm/models.py", "vsm/migrations/")
+CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
+DRAWING = {"streamlit", "altair"}
+CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py")
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield ast.unparse(node)
+
+
+def under(name: str, allowed: set[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+def of(package: str) -> list[Path]:
+    return [path for path in FILES if path.relative_to(ROOT).parts[0] == package]
+
+
+def test_there_is_something_to_check():
+    assert all(len(of(package)) > 3 for package in PACKAGES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_arrows_point_towards_the_model(path):
+    package = path.relative_to(ROOT).parts[0]
+    ours = [name for name in imports(path) if name.split(".")[0] in PACKAGES]
+    assert [name for name in ours if not under(name, MAY_IMPORT[package])] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not room(path).startswith(SQL_ROOM)], ids=room)
+def test_sql_stays_in_the_store(path):
+    assert [name for name in imports(path) if name.split(".")[0] in SQL] == []
+
+
+@pytest.mark.parametrize("path", of("vsm"), ids=room)
+def test_the_model_knows_no_client_library_and_draws_nothing(path):
+    assert [name for name in imports(path) if name.split(".")[0] in CLIENTS | DRAWING] == []
+
+
+@pytest.mark.parametrize("path", of("collectors"), ids=room)
+def test_a_harvest_imports_nothing_that_only_screens_need(path):
+    heavy = {"pandas", "pyarrow", "networkx", "streamlit", "altair"}
+    assert [name for name in imports(path) if name.split(".")[0] in heavy] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dashboard" / "charts").glob("*.py")), ids=room)
+def test_a_chart_never_imports_streamlit(path):
+    assert [name for name in imports(path) if name.split(".")[0] == "streamlit"] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) not in CLOCK_ROOM], ids=room)
+def test_only_the_doors_read_a_clock(path):
+    clocks = ("datetime.now", "datetime.today", "date.today", "Timestamp.now", "Timestamp.today", "datetime.utcnow")
+    assert [name for name in calls(path) if name.endswith(clocks)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in of("dashboard") if room(path) != "dashboard/data.py"], ids=room)
+def test_only_the_dashboards_door_caches(path):
+    assert [name for name in calls(path) if name in ("st.cache_data", "st.cache_resource")] == []

@@ -1,0 +1,182 @@
+"""`vsm report` and `vsm explain` as a user calls them."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from vsm import cli
+from vsm.schema import schema
+
+CONFIG = str(Path(__file__).parents[2] / "sample_data" / "vsm.toml")
+KEYS = {
+    "window", "definition", "policy", "timezone", "store", "flow", "stages", "moves", "handoffs", "rework", "waste", "constraint",
+    "lead_time_lever", "forecast", "dora", "streams", "applications", "coverage", "quality",
+}  # fmt: skip
+EXPLAINED = (
+    "lead_time", "cycle_time", "deployment_frequency", "change_lead_time", "change_fail_rate", "failed_deployment_recovery_time",
+    "deployment_rework_rate",
+)  # fmt: skip
+
+
+@pytest.fixture
+def vsm(capsys, sample_store):
+    """Run the program on the sample: its exit status, standard output and standard error."""
+
+    def run(*arguments, store=sample_store, config=CONFIG):
+        status = cli.run([*arguments, "--store", store, "--config", config])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def valid(text):
+    told = json.loads(text)
+    jsonschema.validate(told, schema(), format_checker=jsonschema.FormatChecker())
+    return told
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="everything"),
+        pytest.param(["--stream", "checkout"], id="a stream"),
+        pytest.param(["--application", "insights"], id="an application"),
+        pytest.param(["--stream", "checkout", "--team", "Basket"], id="a team"),
+        pytest.param(["--from", "2020-01-01", "--to", "2020-02-01"], id="a window before all facts"),
+    ],
+)
+def test_a_report_satisfies_its_own_schema_and_has_every_key(vsm, options):
+    status, out, err = vsm("report", "--format", "json", *options)
+
+    assert (status, err) == (0, "")
+    told = valid(out)
+    assert set(told) >= KEYS
+    for body in told["streams"]:
+        assert set(body) >= KEYS - {"window", "definition", "policy", "timezone", "store", "streams", "applications"}
+
+
+def test_the_printed_schema_is_the_one_that_reports_satisfy(vsm, capsys):
+    assert cli.run(["report", "--schema"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+
+    jsonschema.Draft202012Validator.check_schema(printed)
+    valid(vsm("report", "--format", "json")[1])
+    assert printed == schema()
+
+
+def test_what_needs_one_map_is_null_where_there_are_several_streams(vsm):
+    told = valid(vsm("report", "--format", "json")[1])
+
+    assert [told[name] for name in ("stages", "moves", "constraint", "lead_time_lever")] == [None] * 4
+    assert [one["stream"] for one in told["streams"]] == ["checkout", "platform"]
+    assert all(one["stages"] and one["moves"] and one["constraint"] for one in told["streams"])
+
+
+def test_a_chosen_stream_says_the_same_as_it_does_among_all(vsm):
+    everything = valid(vsm("report", "--format", "json")[1])
+    alone = valid(vsm("report", "--format", "json", "--stream", "checkout")[1])
+
+    among_all = next(one for one in everything["streams"] if one["stream"] == "checkout")
+    assert {name: alone[name] for name in among_all if name != "stream"} == {k: v for k, v in among_all.items() if k != "stream"}
+
+
+def test_no_data_is_null_and_never_zero(vsm):
+    told = valid(vsm("report", "--format", "json", "--from", "2020-01-01", "--to", "2020-02-01")[1])
+
+    dora = told["dora"]
+    assert dora["deployment_frequency"]["per_week"] is None
+    assert dora["change_lead_time"]["p50"] is None
+    assert dora["change_fail_rate"]["value"] is None
+    assert told["flow"]["lead_time"]["p50"] is None
+    assert told["flow"]["flow_efficiency"]["value"] is None
+
+
+@pytest.mark.parametrize("metric", EXPLAINED)
+def test_explain_gives_the_rows_that_the_report_counts(vsm, metric):
+    told = valid(vsm("report", "--format", "json")[1])
+    status, out, _ = vsm("explain", metric, "--format", "json")
+    explained = json.loads(out)
+
+    assert status == 0
+    place = told["flow"] if metric in told["flow"] else told["dora"]
+    assert len(explained["rows"]) == explained["n"] == place[metric]["n"]
+    shared = set(explained["values"]) & set(place[metric])
+    assert shared
+    assert {name: explained["values"][name] for name in shared} == {name: place[metric][name] for name in shared}
+    assert explained["definition"].endswith(".")
+    assert explained["rule"]
+
+
+@pytest.mark.parametrize("metric", EXPLAINED)
+def test_explain_in_words_names_definition_rule_rows_and_what_was_left_out(vsm, metric):
+    status, out, _ = vsm("explain", metric)
+
+    assert status == 0
+    assert all(word in out for word in ("Value:", "n:", "Rule:", "ROWS", "LEFT OUT"))
+
+
+def test_text_and_markdown_carry_the_numbers_of_the_document(vsm):
+    told = valid(vsm("report", "--format", "json")[1])
+
+    for form in ("text", "markdown"):
+        status, out, _ = vsm("report", "--format", form)
+        assert status == 0
+        assert f"{told['dora']['change_fail_rate']['value'] * 100:.1f} %" in out
+        assert "Quality" in out or "DATA QUALITY" in out
+
+
+def test_people_are_pseudonyms_unless_configured(vsm, sample_store, tmp_path):
+    told = valid(vsm("report", "--format", "json", "--stream", "checkout")[1])
+    people = {edge[side] for edge in told["handoffs"]["between_people"] for side in ("from", "to")}
+    assert people
+    assert all(person.startswith("Person ") for person in people)
+
+    named = tmp_path / "vsm.toml"
+    named.write_text(Path(CONFIG).read_text().replace('people = "pseudonyms"', 'people = "none"'))
+    told = valid(vsm("report", "--format", "json", "--stream", "checkout", config=str(named))[1])
+    assert told["handoffs"]["between_people"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["report", "--stream", "nope"], "expected one of 'checkout', 'platform'", id="unknown stream"),
+        pytest.param(["report", "--application", "nope"], "expected one of", id="unknown application"),
+        pytest.param(["report", "--team", "nope"], "expected one of", id="unknown team"),
+        pytest.param(["report", "--from", "yesterday"], "expected a date", id="no time"),
+        pytest.param(["report", "--from", "2026-03-02T10:00:00"], "has no offset", id="a time without offset"),
+        pytest.param(["report", "--from", "2026-03-02", "--to", "2026-03-01"], "not before its end", id="end before start"),
+        pytest.param(["report", "--definition", "devlake"], "only the definition", id="a definition to come"),
+        pytest.param(["report", "--format", "pdf"], "Invalid value", id="unknown format"),
+        pytest.param(["explain", "speed"], "expected one of lead_time", id="unknown metric"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_exit_status_2(vsm, arguments, said):
+    status, out, err = vsm(*arguments)
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_store_that_is_not_there_is_named_with_what_to_do(vsm, tmp_path):
+    status, _, err = vsm("report", store=f"sqlite:///{tmp_path / 'none.db'}")
+
+    assert status == 2
+    assert "vsm collect" in err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_store_without_facts_says_so(vsm, tmp_path):
+    from vsm.store import open_store
+
+    url = f"sqlite:///{tmp_path / 'empty.db'}"
+    open_store(url).dispose()
+
+    status, _, err = vsm("report", store=url)
+
+    assert status == 2
+    assert "holds no facts" in err

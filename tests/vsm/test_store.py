@@ -1,0 +1,429 @@
+"""The store: opened and migrated with care, written all or nothing, read from one state."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import alembic.autogenerate
+import alembic.migration
+import pandas as pd
+import pytest
+import sqlmodel
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from vsm import store
+from vsm.models import TABLES, RowError, columns, kind, required
+from vsm.store import Facts, StoreError
+
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+TICKETS, TRANSITIONS = TABLES["tickets"], TABLES["transitions"]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/vsm.db"
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    made = store.open_store(url)
+    yield made
+    made.dispose()
+
+
+def ticket(key: str, **more: Any) -> dict[str, Any]:
+    return {"key": key, "created_at": AT, **more}
+
+
+def save(engine: Engine, *rows: dict[str, Any], table: str = "tickets", origin: str = "jira", fill: bool = False) -> int:
+    with store.transaction(engine) as connection:
+        return store.save(connection, TABLES[table], rows, origin=origin, fill=fill)
+
+
+def keys(engine: Engine) -> list[str]:
+    return list(store.facts(engine).tickets["key"])
+
+
+# Opening. ---
+
+
+def test_a_new_store_has_the_tables_of_the_models(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = alembic.migration.MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert alembic.autogenerate.compare_metadata(context, sqlmodel.SQLModel.metadata) == []
+        assert context.get_current_revision() == store.VERSION == store.KNOWN[-1]
+
+
+def test_opening_again_changes_nothing(url: str, engine: Engine) -> None:
+    save(engine, ticket("A"))
+    assert keys(store.open_store(url)) == ["A"]
+
+
+def test_a_store_keeps_a_log_so_that_readers_are_never_blocked(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_store_in_memory_is_a_store() -> None:
+    engine = store.open_store("sqlite://")
+    save(engine, ticket("A", title="Pay"))
+    assert list(store.facts(engine).tickets["title"]) == ["Pay"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("vsm.db", "not a SQLAlchemy URL that can be used"),
+        ("", "not a SQLAlchemy URL that can be used"),
+        ("nosuch:///vsm.db", "not a SQLAlchemy URL that can be used|neither SQLite nor PostgreSQL"),
+        ("mysql://localhost/vsm", "neither SQLite nor PostgreSQL"),
+        ("sqlite:////nowhere/at/all/vsm.db", "no folder /nowhere/at/all for the store"),
+        ("sqlite:////tmp", "cannot be opened: unable to open database file"),
+    ],
+)
+def test_a_place_that_cannot_be_opened_is_a_sentence(url: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        store.open_store(url)
+
+
+def test_a_password_is_not_repeated() -> None:
+    with pytest.raises(StoreError) as caught:
+        store.open_store("mysql://ann:geheim@localhost/vsm")
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_store_that_is_not_there_is_made_only_when_it_may(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StoreError, match=r"no store at .*: fill it with `vsm collect` or `vsm import FOLDER` first"):
+        store.open_store(url, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_store_is_refused(url: str, engine: Engine) -> None:
+    with store.transaction(engine) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=r"made by a newer version of this program \(9999\): update the program"):
+        store.open_store(url)
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        pytest.param(["CREATE TABLE moz_places (id INTEGER)"], id="another program's"),
+        pytest.param(["CREATE TABLE tickets (id INTEGER)"], id="a name like ours"),
+        pytest.param(["CREATE TABLE alembic_version (version_num TEXT)", "CREATE TABLE users (id INTEGER)"], id="also migrated"),
+        pytest.param(
+            ["CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('a1b2c3')"],
+            id="another version",
+        ),
+    ],
+)
+def test_another_program_s_database_is_refused_and_left_alone(url: str, tables: list[str]) -> None:
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        for statement in tables:
+            connection.execute(statement)
+    before = list(connection.iterdump())
+    with pytest.raises(StoreError, match="has tables but is not a store of this program: give another --store"):
+        store.open_store(url)
+    assert list(connection.iterdump()) == before
+    connection.close()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None:
+    (tmp_path / "vsm.db").write_text("key,created_at\n" * 1000)
+    with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
+        store.open_store(url)
+
+
+SAVES = """
+import sys
+from datetime import datetime, UTC
+from vsm import store
+from vsm.models import TABLES
+with store.transaction(store.open_store(sys.argv[1])) as connection:
+    store.save(connection, TABLES["tickets"], [{"key": sys.argv[2], "created_at": datetime(2026, 3, 2, tzinfo=UTC)}], origin="jira")
+"""
+
+
+def saving(url: str, key: str) -> subprocess.Popen[bytes]:
+    """Another process that opens the store and saves a ticket."""
+    return subprocess.Popen([sys.executable, "-c", SAVES, url, key], stderr=subprocess.PIPE)
+
+
+def test_many_processes_may_make_the_store_at_once(url: str) -> None:
+    processes = [saving(url, f"A-{n}") for n in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 4
+    assert keys(store.open_store(url)) == [f"A-{n}" for n in range(4)]
+
+
+# Saving. ---
+
+
+def test_saving_again_writes_nothing(engine: Engine) -> None:
+    assert save(engine, ticket("A", title="Pay"), ticket("B")) == 2
+    assert save(engine, ticket("A", title="Pay"), ticket("B")) == 0
+
+
+def test_only_what_differs_is_written(engine: Engine) -> None:
+    save(engine, ticket("A", title="Pay"), ticket("B", title="Ship"), ticket("C"))
+    assert save(engine, ticket("A", title="Pay"), ticket("B"), ticket("C", title="Send"), ticket("D")) == 3
+    assert [None if pd.isna(title) else title for title in store.facts(engine).tickets["title"]] == ["Pay", None, "Send", None]
+
+
+def test_an_unchanged_row_keeps_its_origin(engine: Engine) -> None:
+    save(engine, ticket("A"), ticket("B"), origin="jira")
+    save(engine, ticket("A"), ticket("B", title="new"), origin="import")
+    assert list(store.facts(engine).tickets["origin"]) == ["jira", "import"]
+
+
+def test_of_several_rows_with_one_key_the_last_counts(engine: Engine) -> None:
+    assert save(engine, ticket("A", title="old"), ticket("A", title="new")) == 1
+    assert list(store.facts(engine).tickets["title"]) == ["new"]
+
+
+def test_fill_only_adds_what_is_missing(engine: Engine) -> None:
+    save(engine, ticket("A", title="Pay"))
+    assert save(engine, ticket("A", title="Other", team="Payments"), origin="github", fill=True) == 1
+    assert save(engine, ticket("A", title="Other"), fill=True) == 0
+    row = store.facts(engine).tickets.iloc[0]
+    assert (row["title"], row["team"], row["origin"]) == ("Pay", "Payments", "jira")
+
+
+def test_fill_makes_a_row_that_is_not_there(engine: Engine) -> None:
+    assert save(engine, ticket("A", title="Pay"), fill=True) == 1
+
+
+def test_a_table_that_is_all_key_is_saved_once(engine: Engine) -> None:
+    row = {"deployment": "1", "repository": "r", "sha": "a"}
+    assert save(engine, row, table="deployment_commits") == 1
+    assert save(engine, row, table="deployment_commits") == 0
+
+
+def test_a_key_may_lack_a_part(engine: Engine) -> None:
+    rows = [{"ticket": "A", "at": AT, "from_status": status, "to_status": "Done"} for status in (None, "Todo")]
+    assert save(engine, *rows, table="transitions") == 2
+    assert save(engine, *rows, table="transitions") == 0
+
+
+def test_a_bad_row_saves_nothing_of_its_page(engine: Engine) -> None:
+    with pytest.raises(RowError, match="created_at"):
+        save(engine, ticket("A"), {"key": "B"})
+    assert keys(engine) == []
+
+
+def test_nothing_to_save_is_nothing_changed(engine: Engine) -> None:
+    assert save(engine) == 0
+
+
+def test_what_a_source_takes_back_goes(engine: Engine) -> None:
+    rows = [{"ticket": "A", "at": AT, "from_status": status, "to_status": "Done"} for status in (None, "Todo")]
+    save(engine, *rows, table="transitions")
+    with store.transaction(engine) as connection:
+        assert store.delete(connection, TRANSITIONS, [rows[0], rows[0] | {"ticket": "B"}]) == 1
+    assert list(store.facts(engine).transitions["from_status"]) == ["Todo"]
+
+
+def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
+    def two_pages() -> None:
+        with store.transaction(engine) as connection:
+            store.save(connection, TICKETS, [ticket("A")], origin="jira")
+            store.save(connection, TICKETS, [{"key": "B"}], origin="jira")
+
+    with pytest.raises(RowError):
+        two_pages()
+    assert keys(engine) == []
+
+
+# Readers and writers at once. ---
+
+
+def test_a_reader_does_not_block_a_writer_and_sees_one_state(engine: Engine) -> None:
+    save(engine, ticket("A"))
+    with engine.connect() as reader:
+        count = "SELECT count(*) FROM tickets"
+        assert reader.exec_driver_sql(count).scalar() == 1
+        assert save(engine, ticket("B"), ticket("C")) == 2
+        assert reader.exec_driver_sql(count).scalar() == 1
+    assert len(keys(engine)) == 3
+
+
+def test_a_writer_does_not_block_readers(engine: Engine) -> None:
+    save(engine, ticket("A"))
+    with store.transaction(engine) as connection:
+        store.save(connection, TICKETS, [ticket("B")], origin="jira")
+        assert keys(engine) == ["A"]
+    assert keys(engine) == ["A", "B"]
+
+
+def test_a_second_writer_waits_at_its_begin_and_not_in_its_middle(engine: Engine) -> None:
+    with store.transaction(engine), engine.connect() as plain:
+        plain.exec_driver_sql("PRAGMA busy_timeout=50")
+        plain.rollback()
+        second = plain.execution_options(writes=True)
+        with pytest.raises(OperationalError, match="locked"):
+            second.begin()
+
+
+def test_a_writer_waits_for_another(url: str, engine: Engine) -> None:
+    with store.transaction(engine) as connection:
+        store.save(connection, TICKETS, [ticket("A")], origin="jira")
+        process = saving(url, "B")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
+    assert process.communicate(timeout=60)[1] == b""
+    assert keys(engine) == ["A", "B"]
+
+
+DIES = """
+import sys, time
+from datetime import datetime, UTC
+from vsm import store
+from vsm.models import TABLES
+engine = store.open_store(sys.argv[1])
+with store.transaction(engine) as connection:
+    for page in range(20):
+        rows = [{"key": f"B-{page}-{n}", "created_at": datetime(2026, 3, 2, tzinfo=UTC), "title": "x" * 500} for n in range(500)]
+        store.save(connection, TABLES["tickets"], rows, origin="jira")
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_transaction_leaves_the_store_as_it_was(url: str, engine: Engine) -> None:
+    save(engine, ticket("A"))
+    with subprocess.Popen([sys.executable, "-c", DIES, url], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"written\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert keys(engine) == ["A"]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    assert save(engine, ticket("B")) == 1
+
+
+# Reading. ---
+
+
+def full_row(table: str, key: int, sparse: bool) -> dict[str, Any]:
+    """A row of a table, with everything or with only what is required."""
+    values: dict[str, Any] = {"text": f'é"{key}\n😀', "time": AT.replace(microsecond=key), "number": key}
+    row = {
+        column: values[kind(TABLES[table], column)]
+        for column in columns(TABLES[table])
+        if not sparse or required(TABLES[table], column)
+    }
+    return row | ({"result": "success"} if "result" in row else {})
+
+
+@pytest.mark.parametrize(
+    "sparse",
+    [
+        pytest.param([], id="empty tables"),
+        pytest.param([True], id="all that may be missing is"),
+        pytest.param([False], id="everything there"),
+        pytest.param([True] * 3 + [False], id="missing at first"),
+    ],
+)
+def test_arrow_and_a_cursor_read_the_same(engine: Engine, tmp_path: Path, sparse: list[bool]) -> None:
+    for name in TABLES:
+        save(engine, *(full_row(name, key, bare) for key, bare in enumerate(sparse)), table=name)
+    by_arrow, by_cursor = store._by_arrow(tmp_path / "vsm.db"), store._by_cursor(engine)
+    assert list(by_arrow) == list(by_cursor) == list(TABLES)
+    for name in TABLES:
+        pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
+        assert len(by_arrow[name]) == len(sparse)
+
+
+def test_frames_are_typed_also_when_empty(engine: Engine) -> None:
+    types = {"time": "datetime64[us, UTC]", "number": "Int64", "text": "str"}
+    for facts in (store.facts(engine), Facts.empty()):
+        for name, table in TABLES.items():
+            found = getattr(facts, name).dtypes.astype("str").to_dict()
+            assert found == {column: types[kind(table, column)] for column in columns(table)} | {"origin": "str"}
+
+
+def test_facts_from_rows_equal_facts_from_the_store(engine: Engine) -> None:
+    rows = [ticket("A", title="Pay"), ticket("B", resolved_at="2026-03-03T00:00:00.5+01:00")]
+    save(engine, *rows, origin="jira")
+    made = Facts.of(tickets=rows)
+    read = store.facts(engine).tickets
+    pd.testing.assert_frame_equal(made.tickets.drop(columns="origin"), read.drop(columns="origin"))
+    assert store.facts(engine).counts() == made.counts()
+
+
+def test_facts_from_rows_are_checked_as_at_the_border() -> None:
+    with pytest.raises(RowError, match="created_at"):
+        Facts.of(tickets=[{"key": "A"}])
+    with pytest.raises(ValueError, match=r"no such tables: \['ticket'\]"):
+        Facts.of(ticket=[])
+
+
+@pytest.mark.parametrize("time", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)])
+def test_far_times_come_back(engine: Engine, time: datetime) -> None:
+    save(engine, ticket("A", resolved_at=time))
+    assert list(store.facts(engine).tickets["resolved_at"].dt.to_pydatetime()) == [time]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1])
+def test_large_numbers_come_back_also_beside_missing_ones(engine: Engine, number: int) -> None:
+    save(engine, {"repository": "r", "number": 1, "additions": number}, {"repository": "r", "number": 2}, table="pull_requests")
+    assert store.facts(engine).pull_requests["additions"].tolist() == [number, pd.NA]
+
+
+@pytest.mark.parametrize("text", ["007", "1e5", "NaN", "None", "null", " ", "2026-03-02", "a\x1fb", "\ufeff", "日本"])
+def test_text_stays_text(engine: Engine, text: str) -> None:
+    save(engine, ticket(text, title=text))
+    row = store.facts(engine).tickets.iloc[0]
+    assert (row["key"], row["title"]) == (text, text)
+
+
+def test_a_path_with_odd_characters_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a b?#%20").mkdir()
+    engine = store.open_store(f"sqlite:///{tmp_path}/a b?#%20/vsm.db".replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
+    save(engine, ticket("A"))
+    assert keys(engine) == ["A"]
+
+
+# What is kept beside facts. ---
+
+
+def test_a_harvest_is_recorded_from_begin_to_end(engine: Engine) -> None:
+    assert store.version(engine) == (0, 0)
+    first = store.begin_harvest(engine, "jira", "jira", "project PAY", at=AT)
+    assert store.harvests(engine)["status"].tolist() == ["running"]
+    store.finish_harvest(engine, first, at=AT, status="done", rows=5, changed=3, requests=2)
+    second = store.begin_harvest(engine, "git", "git", "all refs", at=AT)
+    store.finish_harvest(engine, second, at=AT, status="failed", rows=0, changed=0, error="no such folder")
+    told = store.harvests(engine)
+    assert told["id"].tolist() == [second, first]
+    assert told["finished_at"].tolist() == [AT, AT]
+    assert (told["error"][0], told["rows"][1], told["changed"][1], told["requests"][1]) == ("no such folder", 5, 3, 2)
+    assert store.version(engine) == (second, 3)
+
+
+def test_a_raw_answer_is_kept_once_and_comes_back(engine: Engine) -> None:
+    answer = {"b": [1, None], "a": "é"}
+    with store.transaction(engine) as connection:
+        assert store.save_raw(connection, "jira", "issue", [("1", answer), ("2", 7)], harvest=1, at=AT) == 2
+        assert store.save_raw(connection, "jira", "issue", [("1", {"a": "é", "b": [1, None]})], harvest=2, at=AT) == 0
+        assert store.save_raw(connection, "jira", "issue", [("2", 8)], harvest=2, at=AT) == 1
+        assert store.save_raw(connection, "github", "pull", [("1", {})], harvest=2, at=AT) == 1
+        assert store.save_raw(connection, "github", "pull", [], harvest=2, at=AT) == 0
+    assert list(store.raw_records(engine, "jira")) == [("issue", "1", answer), ("issue", "2", 8)]
+    assert list(store.raw_records(engine, "jira", "board")) == []
+
+
+def test_a_cursor_is_kept_by_source_and_resource(engine: Engine) -> None:
+    with store.transaction(engine) as connection:
+        store.save_cursor(connection, "jira", "issue", {"since": "a"}, at=AT)
+        store.save_cursor(connection, "jira", "issue", {"since": "b"}, at=AT)
+        store.save_cursor(connection, "git", "refs", {"heads": {"main": "1"}}, at=AT)
+        assert store.load_cursors(connection, "jira") == {"issue": {"since": "b"}}
+        assert store.load_cursors(connection, "git") == {"refs": {"heads": {"main": "1"}}}
+        assert store.load_cursors(connection, "github") == {}

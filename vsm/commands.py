@@ -1,0 +1,105 @@
+"""`vsm report` and `vsm explain`: the numbers without a browser."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from vsm.cli import common
+from vsm.errors import UsageError
+
+DEFINITIONS = ("vsm", "devlake", "middleware")
+POLICIES = ("vsm", "jirametrics", "jira-agile-metrics", "pm4py")
+
+
+def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a number speaks of."""
+    for option in (
+        click.option("--policy", type=click.Choice(POLICIES), default="vsm", show_default=True, help="Whose flow policy."),
+        click.option(
+            "--definition", type=click.Choice(DEFINITIONS), default="vsm", show_default=True, help="Whose DORA definitions."
+        ),
+        click.option(
+            "--to", "end", metavar="WHEN", help="The window's end and 'now': a date or an instant. [default: the newest fact]"
+        ),
+        click.option("--from", "start", metavar="WHEN", help="The window's start. [default: 26 weeks before its end]"),
+        click.option("--team", metavar="T", help="Only the items of one team."),
+        click.option("--application", metavar="A", help="Only one application."),
+        click.option("--stream", metavar="S", help="Only one value stream."),
+    ):
+        command = option(command)
+    return common(command)
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of the report and do nothing else.")
+@scoped
+def report(form: str, only_schema: bool, **options: Any) -> None:
+    """Every number of the dashboard, without a browser."""
+    from vsm import report as reports  # pandas is a second's import, and --help needs none
+    from vsm.schema import schema
+
+    if only_schema:
+        click.echo(json.dumps(schema(), indent=2))
+        return
+    measures, harvests = measured(**options)
+    told = reports.document(measures, harvests)
+    written = {"json": lambda: json.dumps(told, indent=2, ensure_ascii=False) + "\n", "text": lambda: reports.text(told)}
+    click.echo(written.get(form, lambda: reports.markdown(told))(), nl=False)
+
+
+@click.command()
+@click.argument("metric")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@scoped
+def explain(metric: str, form: str, **options: Any) -> None:
+    """The rows behind one number, the rule that linked each, what was left out and why."""
+    from vsm import explain as explanations
+
+    measures, _ = measured(**options)
+    name = metric.replace("-", "_").removesuffix("_per_week")
+    if name not in measures.figures:
+        raise UsageError(f"no metric {metric!r}; expected one of {', '.join(measures.figures)}")
+    figure, people, privacy = measures.figures[name], measures.flow.people, measures.flow.config.privacy.people
+    if form == "json":
+        click.echo(json.dumps(explanations.explanation(figure, people, privacy), indent=2, ensure_ascii=False))
+    else:
+        click.echo(explanations.text(figure, people, privacy), nl=False)
+
+
+def measured(
+    store: str,
+    config: Path | None,
+    stream: str | None,
+    application: str | None,
+    team: str | None,
+    start: str | None,
+    end: str | None,
+    definition: str,
+    policy: str,
+) -> tuple[Any, pd.DataFrame]:
+    """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
+    from vsm import config as configuration
+    from vsm import measure, pipeline
+    from vsm import store as stores
+    from vsm.scope import Scope, instant, window
+
+    if (definition, policy) != ("vsm", "vsm"):
+        raise UsageError(f"only the definition and the policy 'vsm' are built so far, not {definition!r} with {policy!r}")
+    told = configuration.load(config)
+    engine = stores.open_store(store, create=False)
+    facts = stores.facts(engine)
+    try:
+        now = instant(end, told.zone, last=True) if end else None
+        flow = pipeline.read(facts, told, now)
+        if flow.now is None:
+            raise UsageError(f"the store {engine.url} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
+        first, last = window(flow.now, told.zone, start, end)
+        scope = Scope(first, last, stream=stream, application=application, team=team)
+        return measure.measure(flow, scope), stores.harvests(engine)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

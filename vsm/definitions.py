@@ -1,0 +1,74 @@
+"""Every metric's definition, read from its docstring: for the page of definitions and docs/definitions.md."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from vsm.metrics import constraint, coverage, cumulative, dora, flow, handoffs, rework, stages
+from vsm.metrics.figure import definition
+
+METRICS: dict[str, dict[str, Callable[..., Any]]] = {
+    "DORA": {
+        "Deployment frequency": dora.deployment_frequency,
+        "Change lead time": dora.change_lead_time,
+        "Parts of the change lead time": dora.lead_time_parts,
+        "Change fail rate": dora.change_fail_rate,
+        "Failed deployment recovery time": dora.failed_deployment_recovery_time,
+        "Deployment rework rate": dora.deployment_rework_rate,
+        "What needed remediation": dora.remediation,
+    },
+    "Flow": {
+        "Lead time": flow.lead_time,
+        "Cycle time": flow.cycle_time,
+        "Throughput": flow.throughput,
+        "Work in progress": flow.wip,
+        "Age of work in progress": flow.work_item_age,
+        "Flow efficiency": flow.flow_efficiency,
+        "Distribution": flow.distribution,
+        "Cumulative flow": cumulative.cumulative,
+    },
+    "Stages": {
+        "Time in stage": stages.stages,
+        "Wait and work": stages.split,
+        "Moves": handoffs.moves,
+        "Handoffs": handoffs.handoffs,
+        "Rework": rework.rework,
+        "Percent complete and accurate": rework.percent_complete_accurate,
+        "Constraint": constraint.constraint,
+    },
+    "Coverage": {
+        "Tickets linked": coverage.tickets_linked,
+        "Changes deployed": coverage.changes_deployed,
+        "Incidents linked": coverage.incidents_linked,
+    },
+}
+
+
+def definitions() -> list[tuple[str, str, str, str]]:
+    """group, metric, its definition, and what else its docstring says, in the order of METRICS."""
+    return [
+        (group, name, definition(metric), (inspect.getdoc(metric) or "").partition("\n")[2].strip())
+        for group, metrics in METRICS.items()
+        for name, metric in metrics.items()
+    ]
+
+
+def page() -> str:
+    """All definitions as Markdown."""
+    lines = [
+        "# Definitions",
+        "",
+        "Made from the metrics' own docstrings by `python -m vsm.definitions > docs/definitions.md`; a test keeps it so.",
+        "Durations are elapsed hours, percentiles are by nearest rank, weeks begin on Monday in the reporting zone.",
+    ]
+    group_before = ""
+    for group, name, meaning, more in definitions():
+        if group != group_before:
+            lines += ["", f"## {group}"]
+        lines += ["", f"### {name}", "", meaning, *(["", more] if more else [])]
+        group_before = group
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

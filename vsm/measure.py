@@ -1,0 +1,225 @@
+"""All figures and frames of one scope, taken once: what the report writes, the dashboard draws and explain prints."""
+
+from dataclasses import dataclass, field, replace
+
+import networkx as nx
+import pandas as pd
+
+from vsm import stream
+from vsm.deployed import applications
+from vsm.metrics import constraint, coverage, cumulative, dora, flow, handoffs, quality, rework, stages
+from vsm.metrics.constraint import Constraint
+from vsm.metrics.figure import Figure
+from vsm.pipeline import Flow, StreamFlow
+from vsm.scope import Scope
+from vsm.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of one scope.
+
+    ``figures`` by name: lead_time, cycle_time, throughput, wip, work_item_age, flow_efficiency,
+    handoffs_per_item, rework, deployment_frequency, change_lead_time, change_fail_rate,
+    failed_deployment_recovery_time, deployment_rework_rate, tickets_linked, changes_deployed,
+    incidents_linked. What needs one map of stages (``workflow``, ``stages``, ``moves``,
+    ``constraint``, ``graph``, ``cumulative``) is None where several streams are looked at at once:
+    it stands under each of ``streams`` then. ``applications``: the DORA figures of each.
+    """
+
+    scope: Scope
+    flow: Flow
+    items: pd.DataFrame
+    visits: pd.DataFrame
+    figures: dict[str, Figure]
+    distribution: pd.DataFrame
+    between_people: pd.DataFrame
+    between_teams: pd.DataFrame
+    lead_time_parts: pd.DataFrame
+    remediation: pd.DataFrame
+    quality: pd.DataFrame
+    workflow: Workflow | None = None
+    stages: pd.DataFrame | None = None
+    moves: pd.DataFrame | None = None
+    accurate: pd.DataFrame | None = None
+    loops: pd.DataFrame | None = None
+    cumulative: pd.DataFrame | None = None
+    constraint: Constraint | None = None
+    graph: "nx.DiGraph[str] | None" = None
+    streams: dict[str, "Measures"] = field(default_factory=dict)
+    applications: dict[str, dict[str, Figure]] = field(default_factory=dict)
+
+
+def measure(told: Flow, scope: Scope) -> Measures:
+    """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
+    chosen = _streams(told, scope)
+    parts = {one.name: _stream(told, one, scope) for one in chosen}
+    whole = next(iter(parts.values())) if len(chosen) == 1 else replace(_measures(told, chosen, scope), streams=parts)
+    return replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
+
+
+def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
+    """The streams of a scope. Raises ValueError for a name that nothing has."""
+    teams = {team for one in told.streams for team in one.items["team"].dropna()}
+    for what, name, known in (
+        ("stream", scope.stream, [one.name for one in told.streams]),
+        ("application", scope.application, applications(told.facts)),
+        ("team", scope.team, sorted(teams)),
+    ):
+        if name is not None and name not in known:
+            raise ValueError(f"no {what} {name!r}; expected one of {', '.join(map(repr, known)) or 'none: there is no ' + what}")
+    return tuple(one for one in told.streams if scope.stream in (None, one.name))
+
+
+def _stream(told: Flow, one: StreamFlow, scope: Scope) -> Measures:
+    """The measures of one stream, with what needs its map of stages."""
+    zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
+    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name))
+    items, visits = measures.items, measures.visits
+    by_stage = stages.stages(visits, line, scope, calendar, zone)
+    moves = handoffs.moves(visits, scope)
+    sent_back = rework.rework(visits, items, scope)
+    accurate = sent_back.percent_complete_accurate
+    return replace(
+        measures,
+        workflow=one.workflow,
+        stages=by_stage,
+        moves=moves,
+        accurate=accurate,
+        figures=measures.figures | {"rework": _with_rolled(sent_back)},
+        loops=sent_back.loops,
+        cumulative=cumulative.cumulative(visits, items, line, scope, zone),
+        constraint=constraint.constraint(visits, line, items, scope, calendar, zone),
+        graph=stream.graph(by_stage, moves, accurate),
+    )
+
+
+def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measures:
+    """What needs no map of stages, over the items of some streams."""
+    zone = told.config.zone
+    items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
+    split = [stages.split(one.visits[one.visits["item"].isin(items["item"])], one.workflow.stages) for one in chosen]
+    visits = pd.concat(split, ignore_index=True)
+    sent_back = rework.rework(visits, items, scope)
+    changed_hands = handoffs.handoffs(visits, items, scope)
+    ends = {"production" if one.deploys else "done" for one in chosen}
+    shipped = _delivery(told, _applications(told, chosen, items, scope), items, scope)
+    figures = {
+        "lead_time": flow.lead_time(items, scope, "production" if "production" in ends else "done"),
+        "cycle_time": flow.cycle_time(items, scope),
+        "throughput": flow.throughput(items, scope, zone),
+        "wip": flow.wip(visits, items, scope),
+        "work_item_age": flow.work_item_age(items, scope),
+        "flow_efficiency": flow.flow_efficiency(visits, items, scope),
+        "handoffs_per_item": changed_hands.per_item,
+        "rework": sent_back.items,
+        **shipped.figures(scope, told),
+        "tickets_linked": coverage.tickets_linked(items, told.links.item_changes, scope),
+        "changes_deployed": coverage.changes_deployed(shipped.changes, shipped.deployment_changes, shipped.deployments, scope),
+        "incidents_linked": coverage.incidents_linked(shipped.incidents, scope),
+    }
+    return Measures(
+        scope=scope,
+        flow=told,
+        items=items,
+        visits=visits,
+        figures=figures,
+        distribution=flow.distribution(items, scope),
+        between_people=_between_shown(changed_hands.between_people, told),
+        between_teams=changed_hands.between_teams,
+        lead_time_parts=dora.lead_time_parts(shipped.changes, shipped.deployments, shipped.deployment_changes, scope),
+        remediation=shipped.remediation,
+        accurate=sent_back.percent_complete_accurate,
+        quality=quality.quality(told, chosen),
+    )
+
+
+def _with_rolled(sent_back: rework.Rework) -> Figure:
+    """The rework figure with the product of %C&A along the main path, and its check."""
+    return replace(sent_back.items, values=sent_back.items.values | {"rolled": sent_back.rolled})
+
+
+def _between_shown(between: pd.DataFrame, told: Flow) -> pd.DataFrame:
+    """Handoffs between people, as they may be shown, in the order of what is shown: never of how much anybody does."""
+    people, privacy = told.people, told.config.privacy.people
+    shown = between.assign(**{side: people.shown(between[side], privacy) for side in ("from", "to")})
+    return shown.dropna(subset=["from", "to"]).sort_values(["from", "to"], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The delivery frames of some applications, and what went wrong with their deployments."""
+
+    changes: pd.DataFrame
+    deployments: pd.DataFrame
+    deployment_changes: pd.DataFrame
+    incidents: pd.DataFrame
+    remediation: pd.DataFrame
+
+    def figures(self, scope: Scope, told: Flow) -> dict[str, Figure]:
+        """The five DORA metrics."""
+        zone = told.config.zone
+        settled = told.links.settled_changes
+        return {
+            "deployment_frequency": dora.deployment_frequency(self.deployments, scope, zone),
+            "change_lead_time": dora.change_lead_time(
+                self.changes, self.deployments, self.deployment_changes, scope, zone, settled
+            ),
+            "change_fail_rate": dora.change_fail_rate(self.deployments, self.remediation, scope, zone),
+            "failed_deployment_recovery_time": dora.failed_deployment_recovery_time(
+                self.deployments, self.remediation, scope, zone
+            ),
+            "deployment_rework_rate": dora.deployment_rework_rate(self.deployments, self.remediation, scope, zone),
+        }
+
+
+def _applications(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> frozenset[str] | None:
+    """Whose deployments a scope speaks of; None for everybody's.
+
+    A stream's are those that its configuration names, else those that its items' changes go to.
+    """
+    if scope.application is not None:
+        return frozenset({scope.application})
+    if scope.team is None and len(chosen) == len(told.streams):
+        return None
+    named = {one.name: one.applications for one in told.config.streams}
+    configured = frozenset(name for one in chosen for name in named.get(one.name, ()))
+    if configured and scope.team is None:
+        return configured
+    mine = told.links.item_changes.loc[told.links.item_changes["item"].isin(items["item"]), "change"]
+    changes = told.links.changes
+    return frozenset(changes.loc[changes["change"].isin(mine), "application"].dropna()) | frozenset(items["application"].dropna())
+
+
+def _delivery(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> Delivery:
+    """The delivery frames of a scope, with all of their history; of a team only its own items' changes."""
+    linked = told.links
+    changes, deployments, incidents = linked.changes, linked.deployments, linked.incidents
+    if whose is not None:
+        changes = dora.changes_of(changes, deployments, linked.deployment_changes, whose)
+        deployments = deployments[deployments["application"].isin(whose)]
+        laid = incidents["deployment"].isin(deployments["id"])
+        incidents = incidents[laid | (incidents["application"].isin(whose) & incidents["deployment"].isna())]
+    if scope.team is not None:
+        mine = linked.item_changes.loc[linked.item_changes["item"].isin(items["item"]), "change"]
+        changes = changes[changes["change"].isin(mine)]
+    pairs = linked.deployment_changes
+    pairs = pairs[pairs["deployment"].isin(deployments["id"])]
+    remedies = dora.remediation(deployments, pairs, linked.changes, incidents)
+    return Delivery(changes, deployments, pairs[pairs["change"].isin(changes["change"])], incidents, remedies)
+
+
+def _by_application(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> dict[str, dict[str, Figure]]:
+    """The DORA figures of each application that was ever deployed: one at a time is how they are meant."""
+    deployed = told.links.deployments["application"].unique()
+    names = sorted(name for name in deployed if whose is None or name in whose)
+    return {name: _delivery(told, frozenset({name}), items, scope).figures(scope, told) for name in names}
+
+
+def _within(items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The items of a scope's team and application."""
+    mine = pd.Series(True, index=items.index)
+    for column, name in (("team", scope.team), ("application", scope.application)):
+        if name is not None:
+            mine &= items[column] == name
+    return items[mine].reset_index(drop=True)

@@ -1,0 +1,116 @@
+"""Rework: what went back to an earlier stage, on which ways, and how much of a stage's work is usable as it is."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from vsm.metrics.figure import Figure, definition
+from vsm.metrics.flow import finished, has_visits, left_out, place_of
+from vsm.metrics.handoffs import steps
+from vsm.scope import Scope
+
+EDGE = ("from", "to")
+
+
+@dataclass(frozen=True)
+class Rework:
+    """What went back. ``items``: finished items with rework; ``percent_complete_accurate``: from, to, value, n an edge.
+
+    ``rolled``: its product along ``path``, the way that most work takes, None where there is no such
+    way; to be checked against items.values["never_sent_back"]. ``loops``: from, to, n and share of
+    all moves from there, of moves to an earlier stage in the window.
+    """
+
+    items: Figure
+    percent_complete_accurate: pd.DataFrame
+    rolled: float | None
+    path: tuple[str, ...]
+    loops: pd.DataFrame
+
+
+def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
+    """Finished items that went back to an earlier stage at least once, a reopened one too; items done in the window.
+
+    never_sent_back: the share of them that no stage sent back. A reopened item that starts again in
+    an earlier stage is rework, but no stage sent it back.
+    """
+    done, seen = finished(items, scope), has_visits(visits, items)
+    told = steps(visits)
+    place = place_of(items, told["item"])
+    # A reopened item's move back out of no stage is its reopening: nobody sent it back.
+    reopened = (place >= 0) & (items["reopened"].to_numpy() > 0)[place] & (told["left"] < told["at"]).to_numpy()
+    told = told.assign(sent=told["backward"] & ~reopened)
+    sums = {
+        name: np.bincount(place[mask.to_numpy() & (place >= 0)], minlength=len(items))
+        for name, mask in (("went_back", told["backward"]), ("sent_back", told["sent"]))
+    }
+    rows = pd.DataFrame({"item": items["item"].array, **sums})[(done & seen).to_numpy()]
+    rows = rows.sort_values(["went_back", "item"], ascending=[False, True], ignore_index=True)
+    n, again = len(rows), int((rows["went_back"] > 0).sum())
+    figure = Figure(
+        "rework",
+        {
+            "items": float(again) if n else None,
+            "share": again / n if n else None,
+            "never_sent_back": float((rows["sent_back"] == 0).mean()) if n else None,
+        },
+        n,
+        "items",
+        definition(rework),
+        "items done in the window with a move to an earlier stage anywhere on their way",
+        rows,
+        left_out(items, {"no stay in any stage is recorded": done & ~seen}),
+        of=int(done.sum()),
+    )
+    accurate = percent_complete_accurate(visits, told, scope)
+    path = main_path(accurate)
+    return Rework(figure, accurate, rolled(accurate, path), path, loops(told, scope))
+
+
+def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """How much of what a stage hands on its receiver can use as it is: 1 − (sent back to an earlier stage ÷ taken in from it).
+
+    An edge a row, from supplier to receiver further down the map: value, n (taken in), sent_back.
+    `told`: the visits' moves (`handoffs.steps`) with sent, whether the stage before sent it back.
+    Every taking-in counts that the receiver let go of in the window: work that comes a second time is
+    judged a second time. It is the receiver who judges: what is sent back past the supplier counts too.
+    """
+    place = visits["position"].to_numpy()
+    rejected = np.zeros(len(visits), dtype=bool)
+    rejected[told["row_from"]] = told["sent"]
+    gone = scope.holds(visits["left"]).to_numpy()
+    supplier, receiver = told["row_from"].to_numpy(), told["row_to"].to_numpy()
+    taken = gone[receiver] & (place[receiver] > place[supplier])
+    edges = told.loc[taken, list(EDGE)].assign(
+        supplier=place[supplier[taken]], receiver=place[receiver[taken]], sent=rejected[receiver[taken]]
+    )
+    frame = edges.groupby(["supplier", "receiver", *EDGE])["sent"].agg(n="size", sent_back="sum").reset_index()
+    frame = frame.assign(value=1 - frame["sent_back"] / frame["n"]).astype({"value": "float64", "n": "int64", "sent_back": "int64"})
+    return frame[[*EDGE, "value", "n", "sent_back"]]
+
+
+def main_path(accurate: pd.DataFrame) -> tuple[str, ...]:
+    """The way that most work takes: from the supplier first on the map always to the receiver that takes in most."""
+    best = accurate.sort_values("n", ascending=False, kind="stable").drop_duplicates("from").set_index("from")["to"]
+    path = [str(stage) for stage in accurate["from"].head(1)]
+    while path and path[-1] in best.index:
+        path.append(str(best[path[-1]]))
+    return tuple(path)
+
+
+def rolled(accurate: pd.DataFrame, path: tuple[str, ...]) -> float | None:
+    """The share of work that would pass the whole path without coming back: the product of %C&A along it; None without a path."""
+    edges = accurate.set_index(list(EDGE))["value"]
+    values = [float(edges[edge]) for edge in pairwise(path)]
+    return float(np.prod(values)) if values else None
+
+
+def loops(told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """Moves to an earlier stage in the window: from, to, n, share of all moves from there; the most frequent first."""
+    told = told[scope.holds(told["at"])]
+    leaving = told["from"].value_counts()
+    back = told[told["backward"]].groupby(list(EDGE)).size().rename("n").reset_index()
+    back = back.assign(n=back["n"].astype("int64"), share=back["n"] / back["from"].map(leaving).astype("float64"))
+    return back.sort_values(["n", *EDGE], ascending=[False, True, True], ignore_index=True)

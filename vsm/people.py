@@ -1,0 +1,84 @@
+"""Who is who: one person behind several handles, and what of a person may be shown."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from vsm.frames import no_text
+from vsm.store import Facts
+
+# Which kinds of source a table's handles come from, where the row itself does not say.
+SOURCES = {
+    "transitions": ("jira", "tracker"),
+    "ticket_changes": ("jira", "tracker"),
+    "commits": ("git",),
+    "pull_requests": ("github", "forge"),
+    "reviews": ("github", "forge"),
+    "comments": ("github", "forge"),
+}
+
+HANDLES = (("transitions", "actor"), ("commits", "author"), ("pull_requests", "author"), ("reviews", "reviewer"))
+
+
+@dataclass(frozen=True)
+class People:
+    """The identities table, ready to be asked.
+
+    ``ambiguous``: handles that name several persons in different sources. ``pseudonyms``: what
+    everybody in the store is called where names are not shown.
+    """
+
+    by_source: dict[tuple[str, str], str]
+    by_handle: dict[str, str]
+    ambiguous: frozenset[str]
+    pseudonyms: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, facts: Facts) -> "People":
+        """From the identities of a store."""
+        known = facts.identities
+        by_source = {(s, h.casefold()): p for s, h, p in zip(known["source"], known["handle"], known["person"], strict=True)}
+        persons: dict[str, set[str]] = {}
+        for (_, handle), person in by_source.items():
+            persons.setdefault(handle, set()).add(person)
+        by_handle = {handle: next(iter(names)) for handle, names in persons.items() if len(names) == 1}
+        nameless = cls(by_source, by_handle, frozenset(persons) - frozenset(by_handle))
+        return replace(nameless, pseudonyms=_pseudonyms(nameless._everybody(facts)))
+
+    def _everybody(self, facts: Facts) -> set[str]:
+        """Every person that any fact names."""
+        handles = ((table, getattr(facts, table)[column]) for table, column in HANDLES)
+        named = {person for table, column in handles for person in self.persons(column.drop_duplicates(), table).dropna()}
+        return named | set(facts.identities["person"])
+
+    def persons(self, handles: pd.Series, table: str) -> pd.Series:
+        """The person behind each handle of a table: by its own kind of source, else by the handle where it names one person only.
+
+        A handle that nobody has mapped is a person of its own. Missing stays missing.
+        """
+        kinds = SOURCES.get(table, ())
+        told = {handle: self._person(handle, kinds) for handle in handles.dropna().unique()}
+        return handles.map(told).astype("str")
+
+    def _person(self, handle: str, kinds: tuple[str, ...]) -> str:
+        folded = handle.casefold()
+        exact = (self.by_source[kind, folded] for kind in kinds if (kind, folded) in self.by_source)
+        return next(exact, self.by_handle.get(folded, handle))
+
+    def shown(self, persons: pd.Series, privacy: str) -> pd.Series:
+        """What may be shown of persons: "names" as they are, "pseudonyms" as Person 1, 2, …, "none" nothing.
+
+        A pseudonym is the same on every page and in every report of one version of the data.
+        """
+        if privacy == "names":
+            return persons
+        if privacy == "none":
+            return no_text(persons.index).rename(persons.name)
+        return persons.map(self.pseudonyms).astype("str")
+
+
+def _pseudonyms(persons: set[str]) -> dict[str, str]:
+    """Numbers by a hash of the name: neither the alphabet nor how much anybody did can be read from them."""
+    order = sorted(persons, key=lambda person: hashlib.sha256(person.encode()).hexdigest())
+    return {person: f"Person {place}" for place, person in enumerate(order, start=1)}

@@ -1,0 +1,359 @@
+"""The report: every number of a scope as a document (JSON), as text for a terminal, as Markdown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vsm.measure import Measures
+from vsm.metrics.figure import Figure
+
+Document = dict[str, Any]
+DEFINITION, POLICY = "vsm", "vsm"
+
+
+def document(measures: Measures, harvests: pd.DataFrame) -> Document:
+    """The report of a scope, as `vsm.schema` describes it. What is not known is None; durations are hours, rates fractions."""
+    scope, flow = measures.scope, measures.flow
+    ended = harvests.loc[harvests["status"] == "done", "finished_at"].max()
+    return {
+        "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},
+        "definition": DEFINITION,
+        "policy": POLICY,
+        "timezone": flow.config.timezone,
+        "store": {"last_harvest": _time(ended)},
+        "scope": {"stream": scope.stream, "application": scope.application, "team": scope.team},
+        "sources": _sources(harvests),
+        "facts": flow.facts.counts(),
+        **_body(measures),
+        "streams": [{"stream": name, **_body(one)} for name, one in measures.streams.items()],
+        "applications": [{"application": name, "dora": _dora(figures, None)} for name, figures in measures.applications.items()],
+    }
+
+
+def _sources(harvests: pd.DataFrame) -> list[Document]:
+    """The last run of each source: what it speaks of, when it was read, how that ended."""
+    last = harvests.drop_duplicates("source")
+    return [
+        {"source": source, "speaks_of": _plain(scope), "read_at": _time(began if pd.isna(ended) else ended), "status": status}
+        for source, scope, began, ended, status in last[["source", "scope", "started_at", "finished_at", "status"]].itertuples(
+            index=False
+        )
+    ]
+
+
+def _body(measures: Measures) -> Document:
+    """The keys that a report and each of its streams have."""
+    return {
+        "flow": _flow(measures),
+        "stages": None if measures.stages is None else [_stage(row) for row in measures.stages.to_dict("records")],
+        "moves": _edges(measures.moves),
+        "handoffs": {
+            "per_item": _values(measures.figures["handoffs_per_item"], "mean"),
+            "between_people": _edges(measures.between_people) or [],
+            "between_teams": _edges(measures.between_teams) or [],
+        },
+        "rework": _rework(measures),
+        "waste": None,
+        "constraint": _constraint(measures),
+        "lead_time_lever": None,
+        "forecast": None,
+        "dora": _dora(measures.figures, measures.lead_time_parts),
+        "coverage": {
+            name: _values(measures.figures[name], "value") for name in ("tickets_linked", "changes_deployed", "incidents_linked")
+        },
+        "quality": [{**row, "rows": int(row["rows"])} for row in measures.quality.to_dict("records")],
+        "workflow": _workflow(measures),
+    }
+
+
+def _flow(measures: Measures) -> Document:
+    figures = measures.figures
+    wip = figures["wip"].values
+    return {
+        "lead_time": {**_values(figures["lead_time"], "p50", "p85", "p95"), "end": figures["lead_time"].said.get("end")},
+        "cycle_time": _values(figures["cycle_time"], "p50", "p85", "p95"),
+        "throughput_per_week": _values(figures["throughput"], "mean"),
+        "wip": {"now": _whole(wip["now"]), "mean": wip["mean"]},
+        "flow_efficiency": _values(figures["flow_efficiency"], "value"),
+        "work_item_age": _values(figures["work_item_age"], "p50", "p85"),
+        "distribution": [{"type": _plain(row["type"]), "n": int(row["n"])} for row in measures.distribution.to_dict("records")],
+    }
+
+
+def _stage(row: dict[str, Any]) -> Document:
+    whole = ("visits", "arrivals", "departures", "rework_visits")
+    return {
+        "stage": row["stage"],
+        **{name: int(row[name]) for name in whole},
+        "wait": {"p50": _number(row["wait_p50"]), "mean": _number(row["wait_mean"]), "n": int(row["wait_n"])},
+        "work": {"p50": _number(row["work_p50"]), "mean": _number(row["work_mean"]), "n": int(row["work_n"])},
+        "dwell": {
+            **{name: _number(row[f"dwell_{name}"]) for name in ("p50", "p85", "mean", "total")},
+            "n": int(row["dwell_n"]),
+        },
+        "wip_mean": _number(row["wip_mean"]),
+        "wip_now": int(row["wip_now"]),
+        "wip_limit": _whole(row["wip_limit"]),
+        "queue_share": _number(row["queue_share"]),
+        "people": _number(row["people"]),
+        "team": _plain(row["team"]),
+    }
+
+
+def _edges(frame: pd.DataFrame | None) -> list[Document] | None:
+    if frame is None:
+        return None
+    return [{"from": row["from"], "to": row["to"], "n": int(row["n"])} for row in frame.to_dict("records")]
+
+
+def _rework(measures: Measures) -> Document:
+    figure = measures.figures["rework"]
+    edges = None
+    if measures.accurate is not None:
+        edges = [
+            {"from": row["from"], "to": row["to"], "value": _number(row["value"]), "n": int(row["n"])}
+            for row in measures.accurate.to_dict("records")
+        ]
+    return {
+        "items": _whole(figure.values.get("items")),
+        "n": figure.n,
+        "percent_complete_accurate": edges,
+        "rolled": _number(figure.values.get("rolled")),
+    }
+
+
+def _constraint(measures: Measures) -> Document | None:
+    found = measures.constraint
+    if found is None:
+        return None
+    ranking = [
+        {"stage": row["stage"], "score": _number(row["score"]), "evidence": {k: _plain(v) for k, v in row["evidence"].items()}}
+        for row in found.ranking.to_dict("records")
+    ]
+    return {"stage": found.stage, "why": found.why, "confidence": _number(found.confidence), "ranking": ranking}
+
+
+def _dora(figures: dict[str, Figure], parts: pd.DataFrame | None) -> Document:
+    recovery = figures["failed_deployment_recovery_time"]
+    told = [] if parts is None else parts.to_dict("records")
+    by_part = {row["part"]: {"p50": _number(row["p50"]), "p85": _number(row["p85"]), "n": int(row["n"])} for row in told}
+    frequency = figures["deployment_frequency"]
+    return {
+        "deployment_frequency": {**_values(frequency, "per_week"), "days": _whole(frequency.values.get("days"))},
+        "change_lead_time": {**_values(figures["change_lead_time"], "p50", "p85"), "parts": by_part},
+        "change_fail_rate": _rate(figures["change_fail_rate"], "failed"),
+        "failed_deployment_recovery_time": {**_values(recovery, "p50", "p85"), "open": _whole(recovery.values.get("open"))},
+        "deployment_rework_rate": _rate(figures["deployment_rework_rate"], "unplanned"),
+    }
+
+
+def _rate(figure: Figure, count: str) -> Document:
+    return {**_values(figure, "value", "low", "high"), count: _whole(figure.values.get(count))}
+
+
+def _workflow(measures: Measures) -> Document | None:
+    flow = measures.workflow
+    if flow is None:
+        return None
+    return {"derived": flow.derived, "notes": list(flow.notes), "stages": [stage.name for stage in flow.stages]}
+
+
+def _values(figure: Figure, *names: str) -> Document:
+    return {**{name: _number(figure.values.get(name)) for name in names}, "n": int(figure.n)}
+
+
+def _number(value: Any) -> float | None:
+    """A number as JSON knows it; what is missing as None."""
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; what is missing as None."""
+    if value is None or (not isinstance(value, (list, dict)) and pd.isna(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _time(value: Any) -> str | None:
+    if value is None or pd.isna(value):
+        return None
+    return str(pd.Timestamp(value).isoformat()).replace("+00:00", "Z")
+
+
+# The same document in words. ----------------------------------------------------------------------
+
+Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+NONE = "–"
+
+
+def duration(hours: float | None) -> str:
+    """Hours as a person says them: 12 min, 5.2 h, 3.4 d; a dash where there is none."""
+    if hours is None:
+        return NONE
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
+
+
+def share(value: float | None) -> str:
+    """A fraction as a percentage; a dash where there is none."""
+    return NONE if value is None else f"{value * 100:.1f} %"
+
+
+def _count(value: float | None) -> str:
+    return NONE if value is None else f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
+
+
+def tables(told: Document, name: str = "") -> Iterable[Table]:
+    """The document as tables: a title, its columns, its rows."""
+    prefix = f"{name}: " if name else ""
+    yield f"{prefix}DORA", ("metric", "value", "n", "more"), _dora_rows(told["dora"])
+    yield f"{prefix}flow", ("metric", "value", "n", "more"), _flow_rows(told)
+    if told["stages"]:
+        head = ("stage", "left", "wait p50", "work p50", "dwell p50", "dwell p85", "in it now", "queue non-empty")
+        yield f"{prefix}stages", head, [_stage_row(stage) for stage in told["stages"]]
+    if told["constraint"]:
+        yield f"{prefix}constraint", ("", ""), _constraint_rows(told["constraint"])
+    yield (
+        f"{prefix}coverage",
+        ("of", "linked", "n"),
+        [(k.replace("_", " "), share(v["value"]), _count(v["n"])) for k, v in told["coverage"].items()],
+    )
+
+
+def _dora_rows(dora: Document) -> list[tuple[str, ...]]:
+    often, lead, fail = dora["deployment_frequency"], dora["change_lead_time"], dora["change_fail_rate"]
+    recovery, rework = dora["failed_deployment_recovery_time"], dora["deployment_rework_rate"]
+    weekly = NONE if often["per_week"] is None else f"{often['per_week']:.2f} a week"
+    return [
+        ("deployment frequency", weekly, _count(often["n"]), f"on {_count(often['days'])} days"),
+        ("change lead time", duration(lead["p50"]), _count(lead["n"]), f"p85 {duration(lead['p85'])}"),
+        ("change fail rate", share(fail["value"]), _count(fail["n"]), _interval(fail, "failed")),
+        (
+            "failed deployment recovery time",
+            duration(recovery["p50"]),
+            _count(recovery["n"]),
+            f"p85 {duration(recovery['p85'])}, {_count(recovery['open'])} open",
+        ),
+        ("deployment rework rate", share(rework["value"]), _count(rework["n"]), _interval(rework, "unplanned")),
+    ]
+
+
+def _interval(rate: Document, count: str) -> str:
+    if rate["value"] is None:
+        return ""
+    return f"{_count(rate[count])} {count}; 95 % interval {share(rate['low'])} to {share(rate['high'])}"
+
+
+def _flow_rows(told: Document) -> list[tuple[str, ...]]:
+    flow = told["flow"]
+    lead, cycle, age, weekly = flow["lead_time"], flow["cycle_time"], flow["work_item_age"], flow["throughput_per_week"]
+    mean = NONE if weekly["mean"] is None else f"{weekly['mean']:.2f} a week"
+    rework, handoffs = told["rework"], told["handoffs"]["per_item"]
+    sent_back = None if rework["items"] is None or not rework["n"] else rework["items"] / rework["n"]
+    return [
+        (f"lead time (created to {lead['end'] or 'done'})", duration(lead["p50"]), _count(lead["n"]), _p85_p95(lead)),
+        ("cycle time (first work to done)", duration(cycle["p50"]), _count(cycle["n"]), _p85_p95(cycle)),
+        ("throughput", mean, _count(weekly["n"]), ""),
+        ("work in progress", _count(flow["wip"]["now"]), "", f"mean {_count(flow['wip']['mean'])}"),
+        ("age of work in progress", duration(age["p50"]), _count(age["n"]), f"p85 {duration(age['p85'])}"),
+        ("flow efficiency", share(flow["flow_efficiency"]["value"]), _count(flow["flow_efficiency"]["n"]), ""),
+        ("handoffs an item", NONE if handoffs["mean"] is None else f"{handoffs['mean']:.2f}", _count(handoffs["n"]), ""),
+        ("items with rework", share(sent_back), _count(rework["n"]), f"rolled %C&A {share(rework['rolled'])}"),
+    ]
+
+
+def _p85_p95(figure: Document) -> str:
+    return f"p85 {duration(figure['p85'])}, p95 {duration(figure['p95'])}"
+
+
+def _stage_row(stage: Document) -> tuple[str, ...]:
+    limit = f" of {stage['wip_limit']}" if stage["wip_limit"] is not None else ""
+    return (
+        stage["stage"],
+        _count(stage["visits"]),
+        duration(stage["wait"]["p50"]),
+        duration(stage["work"]["p50"]),
+        duration(stage["dwell"]["p50"]),
+        duration(stage["dwell"]["p85"]),
+        f"{stage['wip_now']}{limit}",
+        share(stage["queue_share"]),
+    )
+
+
+def _constraint_rows(found: Document) -> list[tuple[str, ...]]:
+    return [("stage", found["stage"] or "none"), ("why", found["why"]), ("confidence", share(found["confidence"]))]
+
+
+def heading(told: Document) -> list[str]:
+    """What the report speaks of, in sentences."""
+    window, scope = told["window"], told["scope"]
+    of = ", ".join(f"{name} {value}" for name, value in scope.items() if value) or "everything"
+    lines = [
+        f"Report on {of}, {window['from']} to {window['to']} ({told['timezone']}), definitions {told['definition']}.",
+        f"Store last harvested {told['store']['last_harvest'] or 'never'}.",
+    ]
+    lines += [
+        f"Source {one['source']}: {one['speaks_of'] or 'no scope told'}, read {one['read_at']}, {one['status']}."
+        for one in told["sources"]
+    ]
+    bodies = [told, *told["streams"]] if told["workflow"] is None else [told]
+    lines += [note for body in bodies if body["workflow"] for note in body["workflow"]["notes"]]
+    return lines
+
+
+def sections(told: Document) -> list[Table]:
+    """All tables of a document: the whole, then each stream, then what is doubtful about the data."""
+    found = list(tables(told))
+    if told["stages"] is None:
+        for stream in told["streams"]:
+            found += tables(stream, stream["stream"])
+    quality: list[tuple[str, ...]] = [(row["check"], _count(row["rows"]), row["effect"], row["remedy"]) for row in told["quality"]]
+    if quality:
+        found.append(("data quality", ("check", "rows", "effect", "remedy"), quality))
+    return found
+
+
+def text(told: Document) -> str:
+    """The document for a terminal."""
+    lines = heading(told)
+    for title, head, rows in sections(told):
+        lines += ["", title.upper(), *_aligned([head, *rows] if any(head) else rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def markdown(told: Document) -> str:
+    """The document as Markdown."""
+    lines = ["# Value stream and DORA", "", *(_safe(line) for line in heading(told))]
+    for title, head, rows in sections(told):
+        lines += [
+            "",
+            f"## {_safe(title[0].upper() + title[1:])}",
+            "",
+            _row(head),
+            _row(["---"] * len(head)),
+            *(_row(row) for row in rows),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell if cell == "---" else _safe(cell) for cell in cells) + " |"
+
+
+def _safe(words: str) -> str:
+    """Text from outside, so that it stays text in Markdown."""
+    for sign in "\\`*_[]<>|":
+        words = words.replace(sign, f"\\{sign}")
+    return words.replace("\n", " ")

@@ -1,0 +1,122 @@
+"""The JSON Schema of the report: what `vsm report --schema` prints and every report satisfies."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+NUMBER: Schema = {"type": ["number", "null"]}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+COUNT_OR_NONE: Schema = {"type": ["integer", "null"], "minimum": 0}
+SHARE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+TEXT: Schema = {"type": "string"}
+TEXT_OR_NONE: Schema = {"type": ["string", "null"]}
+TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+
+
+def _object(**properties: Schema) -> Schema:
+    """An object that has all these keys; more may be added."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def _or_none(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _percentiles(*names: str, **more: Schema) -> Schema:
+    return _object(**dict.fromkeys(names, NUMBER), n=COUNT, **more)
+
+
+def _rate(count: str) -> Schema:
+    return _object(value=SHARE, low=SHARE, high=SHARE, **{count: COUNT_OR_NONE}, n=COUNT)
+
+
+PART = _percentiles("p50", "p85")
+DORA = _object(
+    deployment_frequency=_object(per_week=NUMBER, n=COUNT, days=COUNT_OR_NONE),
+    change_lead_time=_percentiles("p50", "p85", parts={"type": "object", "additionalProperties": PART}),
+    change_fail_rate=_rate("failed"),
+    failed_deployment_recovery_time=_percentiles("p50", "p85", open=COUNT_OR_NONE),
+    deployment_rework_rate=_rate("unplanned"),
+)
+EDGE = {"from": TEXT, "to": TEXT}
+BODY: dict[str, Schema] = {
+    "flow": _object(
+        lead_time=_percentiles("p50", "p85", "p95", end=TEXT_OR_NONE),
+        cycle_time=_percentiles("p50", "p85", "p95"),
+        throughput_per_week=_object(mean=NUMBER, n=COUNT),
+        wip=_object(now=COUNT_OR_NONE, mean=NUMBER),
+        flow_efficiency=_object(value=SHARE, n=COUNT),
+        work_item_age=_percentiles("p50", "p85"),
+        distribution=_list(_object(type=TEXT_OR_NONE, n=COUNT)),
+    ),
+    "stages": _or_none(
+        _list(
+            _object(
+                stage=TEXT,
+                visits=COUNT,
+                wait=_percentiles("p50", "mean"),
+                work=_percentiles("p50", "mean"),
+                dwell=_percentiles("p50", "p85", "mean", "total"),
+                wip_mean=NUMBER,
+                arrivals=COUNT,
+                departures=COUNT,
+                rework_visits=COUNT,
+                queue_share=SHARE,
+            )
+        )
+    ),
+    "moves": _or_none(_list(_object(**EDGE, n=COUNT))),
+    "handoffs": _object(
+        per_item=_object(mean=NUMBER, n=COUNT),
+        between_people=_list(_object(**EDGE, n=COUNT)),
+        between_teams=_list(_object(**EDGE, n=COUNT)),
+    ),
+    "rework": _object(
+        items=COUNT_OR_NONE,
+        n=COUNT,
+        percent_complete_accurate=_or_none(_list(_object(**EDGE, value=SHARE, n=COUNT))),
+        rolled=SHARE,
+    ),
+    "waste": _or_none(_list(_object(**{"class": TEXT}, hours=NUMBER, items=COUNT))),
+    "constraint": _or_none(
+        _object(
+            stage=TEXT_OR_NONE,
+            why=TEXT,
+            confidence=SHARE,
+            ranking=_list(_object(stage=TEXT, score=NUMBER, evidence={"type": "object"})),
+        )
+    ),
+    "lead_time_lever": _or_none(_object(stage=TEXT, predicted_cut=NUMBER, low=NUMBER, high=NUMBER)),
+    "forecast": _or_none(_object(finished_in_12_weeks=_object(p50=NUMBER, p85=NUMBER, p95=NUMBER), hit_rate=NUMBER)),
+    "dora": DORA,
+    "coverage": _object(
+        **{name: _object(value=SHARE, n=COUNT) for name in ("tickets_linked", "changes_deployed", "incidents_linked")}
+    ),
+    "quality": _list(_object(check=TEXT, rows=COUNT, effect=TEXT, remedy=TEXT)),
+    "workflow": _or_none(_object(derived={"type": "boolean"}, notes=_list(TEXT), stages=_list(TEXT))),
+}
+
+
+def schema() -> Schema:
+    """The report's schema. What is not known is null, never 0; durations are hours, rates fractions."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Value-stream and DORA report",
+        **_object(
+            window=_object(**{"from": TIME, "to": TIME, "now": TIME}),
+            definition=TEXT,
+            policy=TEXT,
+            timezone=TEXT,
+            store=_object(last_harvest=TIME),
+            scope=_object(stream=TEXT_OR_NONE, application=TEXT_OR_NONE, team=TEXT_OR_NONE),
+            sources=_list(_object(source=TEXT, speaks_of=TEXT_OR_NONE, read_at=TIME, status=TEXT)),
+            facts={"type": "object", "additionalProperties": COUNT},
+            **BODY,
+            streams=_list(_object(stream=TEXT, **BODY)),
+            applications=_list(_object(application=TEXT, dora=DORA)),
+        ),
+    }
