@@ -93,7 +93,7 @@ class TicketChange(Fact, table=True):
 
 
 class Repository(Fact, table=True):
-    """A place where code is kept."""
+    """A place where code is kept; ``head_sha`` is the newest commit of its default branch."""
 
     __tablename__ = "repositories"
     key_columns = ("name",)
@@ -101,6 +101,7 @@ class Repository(Fact, table=True):
     url: str | None = None
     default_branch: str | None = None
     application: str | None = None
+    head_sha: str | None = None
     origin: str | None = None
 
 

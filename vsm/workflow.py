@@ -42,8 +42,8 @@ class Stage:
 
     @property
     def has_queue(self) -> bool:
-        """Whether it can be seen that work waits for it."""
-        return bool(self.waiting or self.opens)
+        """Whether it can be seen that work waits for it: an event that opens and starts at once shows no queue."""
+        return bool(self.waiting or set(self.opens) - set(self.starts))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ CONTRACT = """
 tickets: key · title? type? status? created_at resolved_at? resolution? project? team? priority? parent? labels? application? url?
 transitions: ticket, at, from_status?, to_status · actor? team?
 ticket_changes: ticket, at, field, to? · from? actor?
-repositories: name · url? default_branch? application?
+repositories: name · url? default_branch? application? head_sha?
 commits: repository, sha · authored_at committed_at author? subject? message? parents? paths?
 tags: repository, name · sha tagged_at? subject?
 pull_requests: repository, number · title? author? source_branch? target_branch? created_at? ready_at? first_commit_at? \

@@ -207,7 +207,7 @@ def _steps(begin: Micros, end: Micros) -> tuple[Micros, Codes]:
 
 def shows_queue(line: "Sequence[Stage]") -> list[bool]:
     """Which stages have a queue that can be measured: a waiting side of their own, or the stage before says when it closes."""
-    closes = [False, *(bool(stage.closes) for stage in line[:-1])]
+    closes = [False, *(bool(stage.closes) for stage in line)][: len(line)]
     return [shown or handed_on for shown, handed_on in zip(_queues(line), closes, strict=True)]
 
 

@@ -228,6 +228,7 @@ def upgrade() -> None:
         sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("default_branch", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("application", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("head_sha", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("origin", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )

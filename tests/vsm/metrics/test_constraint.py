@@ -1,0 +1,189 @@
+"""The constraint, on lines of queues in which one was planted, and its silence where there is none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+
+from vsm.config import Calendar
+from vsm.metrics.constraint import ENOUGH, Constraint, constraint
+from vsm.scope import Scope
+from vsm.workflow import Stage
+
+UTC = ZoneInfo("UTC")
+Build = Callable  # of the builders in conftest
+NAMES, PEOPLE = ("Refine", "Dev", "Review", "Test", "Verify"), (2, 4, 2, 3, 2)
+ITEMS_AN_HOUR = 21 / 168
+START = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
+WINDOW = Scope(START, START + pd.Timedelta(weeks=17))
+
+
+@pytest.fixture(scope="session")
+def line(step: Build) -> Build:
+    """Five stages whose people are busy half of their time, but for one."""
+
+    def build(busy: float, at: int) -> list[Build]:
+        shares = [busy if place == at else 0.5 for place in range(len(NAMES))]
+        hours = [share * people / ITEMS_AN_HOUR for people, share in zip(PEOPLE, shares, strict=True)]
+        return [step(*each) for each in zip(NAMES, PEOPLE, hours, strict=True)]
+
+    return build
+
+
+def asked(told: Build, window: Scope = WINDOW, calendar: Calendar | None = None) -> Constraint:
+    return constraint(told.visits, told.line, told.items, window, calendar, UTC)
+
+
+def long_but_staffed(steps: Sequence[Build], at: int, step: Build) -> list[Build]:
+    """Elsewhere a stage that takes ten times as long, with people enough."""
+    far = (at + 2) % len(steps)
+    return [step(s.name, 20, 0.5 * 20 / ITEMS_AN_HOUR) if place == far else s for place, s in enumerate(steps)]
+
+
+def behind_a_backlog(steps: Sequence[Build], _at: int, step: Build) -> list[Build]:
+    return [step("Backlog", every=21 * 24.0), *steps]
+
+
+def before_a_train(steps: Sequence[Build], _at: int, step: Build) -> list[Build]:
+    return [*steps, step("Release train", every=14 * 24.0)]
+
+
+def plain(steps: Sequence[Build], _at: int, _step: Build) -> list[Build]:
+    return list(steps)
+
+
+@pytest.mark.parametrize(
+    ("busy", "shape", "parked"),
+    [
+        pytest.param(0.92, plain, 0, id="stable"),
+        pytest.param(1.1, plain, 0, id="overload"),
+        pytest.param(0.92, long_but_staffed, 0, id="a long stage with people enough"),
+        pytest.param(0.92, behind_a_backlog, 0, id="a backlog that only holds"),
+        pytest.param(0.92, before_a_train, 0, id="a release train"),
+        pytest.param(0.92, plain, 3, id="three parked tickets in every queue"),
+    ],
+)
+def test_the_planted_stage_is_named(planted: Build, line: Build, step: Build, busy: float, shape: Build, parked: int) -> None:
+    named = []
+    for seed in range(5):
+        told = planted(shape(line(busy, seed), seed, step), seed, parked=parked)
+        named.append(asked(told).stage == NAMES[seed])
+    assert sum(named) >= 4
+
+
+def test_the_stage_in_which_items_stay_longest_is_another_one(planted: Build, line: Build, step: Build) -> None:
+    """Or naming the longest stay would pass the tests above."""
+    told = planted(before_a_train(line(0.92, 1), 1, step), 1)
+    found = asked(told)
+    dwell = {row["stage"]: row["evidence"]["dwell_mean_hours"] for row in found.ranking.to_dict("records")}
+    hold = told.visits[told.visits["stage"] == "Release train"]
+    assert found.stage == "Dev"
+    assert (hold["left"] - hold["queued"]).mean() / pd.Timedelta(hours=1) > max(dwell.values())
+    assert "Release train" not in dwell
+
+
+def test_where_people_have_time_none_is_named(planted: Build, line: Build) -> None:
+    found = [asked(planted(line(0.5, 0), seed)) for seed in range(8)]
+    assert [each.stage for each in found] == [None] * 8
+    assert all(each.why.startswith("No capacity constraint: ") for each in found)
+    assert all(each.confidence is not None and each.confidence > 0.5 for each in found)
+
+
+def test_the_answer_brings_its_evidence(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3)
+    people = tuple(replace(stage, people=count) for stage, count in zip(told.line, PEOPLE, strict=True))
+    found = constraint(told.visits, people, told.items, WINDOW, None, UTC)
+    assert (found.stage, found.estimated) == ("Review", False)
+    assert found.confidence is not None
+    assert found.confidence > 0.8
+    first = found.ranking.iloc[0]
+    assert (first["stage"], first["score"]) == ("Review", first["evidence"]["queue_share"])
+    worked_on = told.visits[told.visits["stage"] == "Review"]
+    work = (worked_on["finished"].fillna(WINDOW.end) - worked_on["started"]).sum() / pd.Timedelta(hours=1)
+    assert first["evidence"]["utilisation"] == pytest.approx(work / (2 * WINDOW.hours), rel=0.02)
+    assert first["evidence"]["utilisation"] > max(row["utilisation"] for row in found.ranking["evidence"][1:])
+    assert f"{first['evidence']['queue_share']:.0%} of the time" in found.why
+    assert sorted(found.ranking["stage"]) == sorted(NAMES)
+
+
+def test_the_same_question_has_the_same_answer(planted: Build, line: Build) -> None:
+    told = planted(line(0.85, 2), 3)
+    again = told.visits.sample(frac=1, random_state=1).reset_index(drop=True)
+    other = constraint(again, told.line, told.items, WINDOW, None, UTC)
+    assert (asked(told).stage, asked(told).confidence, asked(told).why) == (other.stage, other.confidence, other.why)
+
+
+def test_tickets_without_waiting_statuses_give_an_estimate_that_says_so(planted: Build, line: Build) -> None:
+    right = []
+    for seed, at in enumerate((1, 2, 3, 4, 1)):
+        found = asked(planted(line(0.95, at), seed, queues=False))
+        right.append(found.stage in (NAMES[at], NAMES[at - 1]))  # what waits for a stage lies in the status of the one before
+        assert found.estimated
+        assert found.stage is None or f"{found.stage} or the step after it" in found.why
+    assert sum(right) >= 4
+    assert [asked(planted(line(0.5, 0), seed, queues=False)).stage for seed in range(4)] == [None] * 4
+
+
+def test_parked_tickets_are_dropped_and_counted(planted: Build, line: Build) -> None:
+    found = asked(planted(line(0.5, 0), 1, parked=3))
+    assert found.stage is None
+    assert all(row["overtaken"] >= 3 for row in found.ranking["evidence"])
+
+
+def test_with_too_few_finished_items_it_says_how_many_more_it_needs(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3, weeks=3)
+    found = asked(told, Scope(START, START + pd.Timedelta(days=10)))
+    assert (found.stage, found.confidence) == (None, None)
+    assert 0 < found.n_finished < ENOUGH
+    assert found.why == (
+        f"Only {found.n_finished} items were finished in this window: {ENOUGH - found.n_finished} more are needed "
+        "before a constraint can be named."
+    )
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        "",
+        "A-1: created 01-02",
+        "A-1: Dev 01-02",
+        "A-1: Dev~ 01-02, done 01-02",
+        "A-1: Dev 01-02, Test 01-03, Dev 01-04, done 01-05, Dev 01-06, cancelled 01-07",
+    ],
+    ids=["nothing at all", "no stage", "still open", "same instant", "skipped, went back, reopened, cancelled"],
+)
+@pytest.mark.parametrize("calendar", [None, Calendar()], ids=["elapsed", "working time"])
+def test_a_few_items_name_nothing(path: Build, history: str, calendar: Calendar | None) -> None:
+    found = asked(path(history), calendar=calendar)
+    assert (found.stage, found.confidence) == (None, None)
+    assert found.why.endswith(".")
+    assert len(found.ranking) == 3
+
+
+def test_stages_that_only_hold_cannot_be_the_constraint(path: Build) -> None:
+    line = (Stage("Backlog", waiting=("b",)), Stage("Train", waiting=("t",)))
+    found = asked(path("A-1: Backlog~ 01-02, Train~ 01-05", line))
+    assert (found.stage, len(found.ranking)) == (None, 0)
+    assert found.why == "No stage has capacity: all of them only hold work, so none can be the constraint."
+    assert constraint(path("", line).visits, (), path("", line).items, WINDOW, None, UTC).stage is None
+
+
+def test_records_that_begin_late_in_the_window_do_not_hide_the_constraint(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3)
+    wide = Scope(START - pd.Timedelta(weeks=60), WINDOW.end)
+    assert asked(told, wide).stage == asked(told).stage == "Review"
+
+
+def test_renaming_stages_and_the_zone_change_nothing(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3)
+    names = {name: f"{len(NAMES) - place}. {name}" for place, name in enumerate(NAMES)}
+    other = constraint(
+        told.visits.assign(stage=told.visits["stage"].map(names).astype("str")),
+        tuple(replace(stage, name=names[stage.name]) for stage in told.line),
+        told.items, WINDOW, None, ZoneInfo("Pacific/Kiritimati"),
+    )  # fmt: skip
+    here = asked(told)
+    assert (other.stage, other.confidence) == (names["Review"], here.confidence)
+    assert other.ranking["score"].tolist() == here.ranking["score"].tolist()

@@ -1,0 +1,75 @@
+"""The board: where every item stands now, stage by stage, with its age and what others needed."""
+
+from typing import Any
+
+import pandas as pd
+
+from vsm.measure import Measures
+from vsm.metrics.figure import hours
+from vsm.metrics.stages import inside
+
+
+def columns(measures: Measures) -> list[dict[str, Any]]:
+    """A column a stage in map order: name, team, limit, count and cards, the oldest in its stage first.
+
+    A card: key, title, type, age_hours (since the first stage), in_stage_hours, working (else it
+    waits), url, blocked (flagged now), old (longer in its stage than 85 % of those that left it in
+    the window). Nothing where there is no one map of stages.
+    """
+    if measures.stages is None:
+        return []
+    cards = _cards(measures)
+    rows = {stage: part for stage, part in cards.groupby("stage", sort=False)}
+    return [
+        {
+            "name": stage["stage"],
+            "team": stage["team"] if isinstance(stage["team"], str) else None,
+            "limit": None if pd.isna(stage["wip_limit"]) else int(stage["wip_limit"]),
+            "count": int(stage["wip_now"]),
+            "cards": [_card(row, stage) for row in _oldest_first(rows.get(stage["stage"]))],
+        }
+        for stage in measures.stages.to_dict("records")
+    ]
+
+
+def _cards(measures: Measures) -> pd.DataFrame:
+    now = measures.scope.end
+    stays = measures.visits[inside(measures.visits, now)].drop_duplicates("item", keep="last")
+    items = measures.items[["item", "title", "type", "url", "first_queued"]]
+    cards = stays[["item", "stage", "queued", "started", "finished"]].merge(items, on="item")
+    return cards.assign(
+        age=hours(now - cards["first_queued"]),
+        in_stage=hours(now - cards["queued"]),
+        working=(cards["started"] <= now) & ~(cards["finished"] <= now),
+        blocked=cards["item"].isin(blocked(measures.flow.facts.ticket_changes, now)),
+    )
+
+
+def blocked(ticket_changes: pd.DataFrame, now: pd.Timestamp) -> set[str]:
+    """The tickets whose flag was set and not taken away again by an instant."""
+    flags = ticket_changes[(ticket_changes["field"].str.casefold() == "flagged") & (ticket_changes["at"] <= now)]
+    last = flags.sort_values("at", kind="stable").drop_duplicates("ticket", keep="last")
+    return set(last.loc[last["to"].notna(), "ticket"])
+
+
+def _oldest_first(cards: pd.DataFrame | None) -> list[dict[str, Any]]:
+    return [] if cards is None else list(cards.sort_values(["in_stage", "item"], ascending=[False, True]).to_dict("records"))
+
+
+def _card(row: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
+    usual = stage["dwell_p85"]
+    return {
+        "key": row["item"],
+        "title": _text(row["title"]),
+        "type": _text(row["type"]),
+        "age_hours": float(row["age"]),
+        "in_stage_hours": float(row["in_stage"]),
+        "working": bool(row["working"]),
+        "url": _text(row["url"]),
+        "blocked": bool(row["blocked"]),
+        "old": bool(not pd.isna(usual) and row["in_stage"] > usual),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
