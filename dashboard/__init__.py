@@ -1,0 +1,1 @@
+"""Screens: what was measured, to look at. Imports vsm only; a page asks, a chart draws, `data` is the only door."""
