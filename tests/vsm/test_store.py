@@ -190,9 +190,16 @@ def test_of_several_rows_with_one_key_the_last_counts(engine: Engine) -> None:
 def test_fill_only_adds_what_is_missing(engine: Engine) -> None:
     save(engine, ticket("A", title="Pay"))
     assert save(engine, ticket("A", title="Other", team="Payments"), origin="github", fill=True) == 1
-    assert save(engine, ticket("A", title="Other"), fill=True) == 0
+    assert save(engine, ticket("A", title="Other"), origin="github", fill=True) == 0
     row = store.facts(engine).tickets.iloc[0]
     assert (row["title"], row["team"], row["origin"]) == ("Pay", "Payments", "jira")
+
+
+def test_a_source_that_fills_corrects_what_it_said_itself(engine: Engine) -> None:
+    save(engine, ticket("A", title="Pay", team="Basket"), fill=True)
+    assert save(engine, ticket("A", title="Pay by card"), fill=True) == 1
+    row = store.facts(engine).tickets.iloc[0]
+    assert row["title"] == "Pay by card"
 
 
 def test_fill_makes_a_row_that_is_not_there(engine: Engine) -> None:

@@ -1,0 +1,151 @@
+"""The command `vsm collect`: which sources, since when, and what came of it."""
+
+import atexit
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from collectors.base import Collector, Context, ReadsAhead
+from collectors.progress import on_a_terminal, watcher
+from collectors.sources import collectors
+from vsm.cli import common
+from vsm.config import Config, Source, load
+from vsm.errors import UsageError, WorkError
+
+if TYPE_CHECKING:
+    from collectors.harvest import Outcome
+
+# Versions as v1.2.3 or 1.2.3; one with a letter further on (1.2.3rc1, v2.0-beta) was only tried out.
+VERSIONS = ["v[0-9]*.[0-9]*", "[0-9]*.[0-9]*", "!?*[a-zA-Z]*"]
+
+EXAMPLE = """
+[[sources]]
+kind = "git"
+path = "../service"
+release_tags = "v*"
+"""
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--since", metavar="DATE", help="Only what happened since: a date, or an instant with an offset.")
+@click.option("--full", is_flag=True, help="Read everything again, not only the news.")
+@common
+def collect(sources: tuple[str, ...], since: str | None, full: bool, store: str, config: Path | None) -> None:
+    """Harvest the configured sources, by kind or name: all of them where none is named.
+
+    A second run reads only the news. One source down does not stop the others.
+    """
+    told = _configured(load(config), sources)
+    context = Context(
+        folder=told.folder,
+        production=told.production.environments[0] if told.production.environments else "production",
+        since=_instant(since, told.zone) if since else None,
+        watched=on_a_terminal(),
+    )
+    with _seldom_cleared():
+        outcomes = _harvested(collectors(told, sources, context), store, full)
+    for outcome in outcomes:
+        _tell(outcome)
+    _fail([outcome for outcome in outcomes if outcome.error is not None], len(outcomes))
+
+
+@contextmanager
+def _seldom_cleared() -> Iterator[None]:
+    """A harvest makes many rows and hardly a cycle: looking for cycles as often as Python does costs a fifth of it.
+
+    Python's own end would look at everything once more, which takes a tenth of a second.
+    """
+    atexit.register(gc.freeze)
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _harvested(ready: list[Collector], url: str, full: bool) -> list["Outcome"]:
+    first = next(iter(ready), None)
+    if isinstance(first, ReadsAhead) and _is_new(url):
+        first.ahead()
+    # The tables and the driver take half a second to import, in which a first reading gets far.
+    from collectors.harvest import harvest
+    from vsm.store import open_store
+
+    engine = open_store(url)
+    with watcher() as watching:
+        return harvest(engine, ready, watching, full)
+
+
+def _is_new(url: str) -> bool:
+    """Whether the store is a file that is not there yet, so that there can be no cursor to go on from."""
+    scheme, colon, path = url.partition(":///")
+    return scheme.partition("+")[0] == "sqlite" and bool(colon and path) and not Path(path).exists()
+
+
+def _configured(config: Config, asked: tuple[str, ...]) -> Config:
+    """The configuration; a folder that is a clone needs none. Raises UsageError where there is nothing to harvest."""
+    if config.sources:
+        return config
+    if config.path is None and _is_clone(config.folder) and set(asked) <= {"git"}:
+        click.echo(
+            "no vsm.toml here: this folder is a git clone and is taken as the only source, its tags that look like"
+            " versions (v1.2.3, 1.2.3) as deployments to production",
+            err=True,
+        )
+        return config.model_copy(
+            update={"sources": (Source(kind="git", name="git", keys={"path": ".", "release_tags": VERSIONS}),)}
+        )
+    where = f"{config.path} names no sources" if config.path else "there is no vsm.toml here, and this folder is no git clone"
+    raise UsageError(f"nothing to harvest: {where}; put such as these four lines into {config.path or 'vsm.toml'}:\n{EXAMPLE}")
+
+
+def _is_clone(folder: Path) -> bool:
+    bare = all((folder / name).exists() for name in ("HEAD", "objects", "refs"))
+    return bare or (folder / ".git").exists()
+
+
+def _instant(text: str, zone: ZoneInfo) -> datetime:
+    """The instant that a text names: a date's first moment in the zone, or a time with an offset. Raises UsageError.
+
+    >>> _instant("2026-03-02", ZoneInfo("Europe/Vienna")).isoformat()
+    '2026-03-01T23:00:00+00:00'
+    """
+    try:
+        if len(text) == len("2026-03-02"):
+            return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is no time: expected a date (2026-03-02) or an instant (2026-03-02T09:30:00Z)"
+        ) from None
+    if at.tzinfo is None:
+        raise UsageError(f"--since {text!r} has no offset: expected such as {text}Z")
+    return at.astimezone(UTC)
+
+
+def _tell(outcome: "Outcome") -> None:
+    """What a source told and what of it was new, on standard output."""
+    read = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in outcome.read.items() if count)
+    gone = f", {outcome.gone:,} taken back" if outcome.gone else ""
+    news = f"{read} read; {outcome.changed:,} rows new or changed{gone}" if read else f"nothing new{gone}"
+    end = "" if outcome.error is None else ", then it failed"
+    click.echo(f"{outcome.source}: {outcome.scope}: {news}{end}" if outcome.scope else f"{outcome.source}: failed")
+    for warning in outcome.warnings:
+        click.echo(f"note: {outcome.source}: {warning}", err=True)
+
+
+def _fail(failed: list["Outcome"], of: int) -> None:
+    if failed:
+        lines = "".join(f"\n  {outcome.source}: {outcome.error}" for outcome in failed)
+        again = " ".join(outcome.source for outcome in failed)
+        raise WorkError(
+            f"{len(failed)} of {of} sources failed, the rest is saved:{lines}\n  when that is put right: vsm collect {again}"
+        )

@@ -1,0 +1,389 @@
+"""A local clone as a source: commits, tags, and what they tell of pull requests and deployments.
+
+The messages are kept whole; which tickets they name and which commits they revert is read from them
+later, by vsm.links. What the commit graph alone tells of deployments is derived on reading, too.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from collectors.base import CollectorError, Context, Page
+from collectors.clone import Clone, Refs
+from collectors.merges import Merged
+from collectors.reading import PAGE, Ahead, Batch, Look, Rest, Tag, look, read
+from vsm.config import ConfigError
+
+if TYPE_CHECKING:
+    from vsm.models import Fact
+
+KEYS = ("path", "paths", "application", "release_tags", "repository")
+VERSION = 1  # of the rows below: a store harvested by another version is read again from the start
+
+Row = dict[str, Any]
+Rows = dict["type[Fact]", list[Row]]
+
+
+@dataclass(eq=False)
+class GitCollector:
+    """One or several clones on this machine, read with the git program.
+
+    ``release_tags`` are patterns as of a shell (`v*`); one that begins with `!` takes back what those
+    before it took. A tag that they take is a deployment of the application to production.
+    """
+
+    kind: ClassVar[str] = "git"
+    name: str
+    paths: tuple[str, ...]
+    context: Context
+    application: str | None = None
+    release_tags: tuple[str, ...] = ()
+    repository: str | None = None
+    page: int = PAGE
+    readers: dict[Path, Ahead] = field(default_factory=dict)
+    looks: dict[Path, Look] = field(default_factory=dict)
+
+    @classmethod
+    def configured(cls, keys: Mapping[str, Any], context: Context) -> Self:
+        """A collector from one ``[[sources]]`` table. Raises ConfigError."""
+        name = str(keys.get("name", cls.kind))
+        told = {key: value for key, value in keys.items() if key != "name"}
+        unknown = sorted(set(told) - set(KEYS))
+        if unknown:
+            raise ConfigError(f"source {name}: no such key: {', '.join(unknown)}; a git source has {', '.join((*KEYS, 'name'))}")
+        if ("path" in told) == ("paths" in told):
+            raise ConfigError(f'source {name}: expected either path = "../service" or paths = ["../service", "../shop"]')
+        paths = _texts(name, "path" if "path" in told else "paths", told)
+        if "repository" in told and len(paths) > 1:
+            raise ConfigError(f"source {name}: repository names one clone, but paths has {len(paths)}: give each a source")
+        return cls(
+            name=name,
+            paths=paths,
+            context=context,
+            application=_text(name, "application", told),
+            release_tags=_texts(name, "release_tags", told) if "release_tags" in told else (),
+            repository=_text(name, "repository", told),
+        )
+
+    def ahead(self) -> None:
+        """Begin to read the first clone in a process of its own, to go on from there in `pages`."""
+        clone = self._clone(self.paths[0])
+        self.readers[clone.path] = Ahead(clone, self.context.watched)
+
+    def scope(self) -> str:
+        """Which refs of which clones are read: "all refs of ../service (1 branch, 224 tags)". Raises CollectorError."""
+        return "; ".join(f"all refs of {path} ({_counted(self._look(self._clone(path)).refs)})" for path in self.paths)
+
+    def pages(self, cursors: Mapping[str, Mapping[str, Any]], full: bool) -> Iterator[Page]:
+        """The news of each clone since its cursor. One that cannot be read does not stop the others. Raises CollectorError."""
+        failed = []
+        for path in self.paths:
+            try:
+                clone = self._clone(path)
+                yield from self._harvest(clone, _State.told(cursors.get(str(clone.path), {})), full)
+            except CollectorError as error:
+                failed.append(str(error))
+        if failed:
+            raise CollectorError("; ".join(failed))
+
+    def _clone(self, path: str) -> Clone:
+        return Clone((self.context.folder / Path(path).expanduser()).resolve())
+
+    def _look(self, clone: Clone) -> Look:
+        """What the clone is now: for one run the same, however often it is asked."""
+        if clone.path not in self.looks:
+            reader = self.readers.get(clone.path)
+            self.looks[clone.path] = reader.look() if reader else look(clone)
+        return self.looks[clone.path]
+
+    def _harvest(self, clone: Clone, before: "_State", full: bool) -> Iterator[Page]:
+        seen = self._look(clone)
+        del self.looks[clone.path]
+        place = self._place(clone, seen)
+        now = self._state(place, seen.refs)
+        reaches = before.covers(now)
+        now = replace(now, since=before.since) if reaches else now
+        if reaches and not full and now == replace(before, deployments=[]):
+            return
+        known = clone.existing(before.refs.values()) if reaches and not full else []
+        done, total = 0, None
+        for part in self._parts(clone, seen.refs, known):
+            if isinstance(part, Rest):
+                yield self._last(place, part, before, now, done, str(clone.path))
+            else:
+                done, total = done + len(part.lines), part.total
+                yield _commits(place, part, now, done, total)
+
+    def _parts(self, clone: Clone, refs: Refs, known: list[str]) -> Iterator[Batch | Rest]:
+        reader = self.readers.pop(clone.path, None)
+        if reader is not None and not known:
+            return reader.read()
+        if reader is not None:
+            reader.stop()
+        return read(clone, refs, known, self.context.watched, self.page)
+
+    def _place(self, clone: Clone, seen: Look) -> "_Place":
+        repository = self.repository or _forge_name(seen.origin) or _folder_name(clone.path)
+        return _Place(repository, _public(seen.origin), seen.refs.default, self.application, seen.refs.tip)
+
+    def _state(self, place: "_Place", refs: Refs) -> "_State":
+        since = self.context.since
+        return _State(
+            version=VERSION,
+            place=list(place),
+            release_tags=list(self.release_tags),
+            production=self.context.production,
+            since=since.isoformat() if since else None,
+            refs=refs.tips,
+        )
+
+    def _last(self, place: "_Place", rest: Rest, before: "_State", now: "_State", done: int, resource: str) -> Page:
+        """All that is cheap to tell again: repository, tags, deployments, pull requests, and how far we are."""
+        from vsm import models
+
+        tags = [tag for tag in rest.tags if now.asks(tag.at)]
+        merged = [pull for pull in rest.merged if now.asks(pull.merged)]
+        deployments = [self._deployment(place, tag) for tag in tags if _taken(tag.name, self.release_tags)]
+        state = replace(now, deployments=[row["id"] for row in deployments])
+        return Page(
+            facts={
+                models.Repository: [place.row()],
+                models.Tag: [_tag(place.repository, tag) for tag in tags],
+                models.Deployment: deployments,
+            },
+            fill={
+                models.PullRequest: [_pull_request(place, pull) for pull in merged],
+                models.PullRequestCommit: [row for pull in merged for row in _memberships(place.repository, pull)],
+            },
+            gone=_gone(place.repository, before, state, merged),
+            cursors={resource: vars(state)},
+            requests=1,
+            done=done,
+            total=done,
+            doing=f"{place.repository}: tags and pull requests",
+            warnings=list(_warnings(place.repository, rest)),
+        )
+
+    def _deployment(self, place: "_Place", tag: Tag) -> Row:
+        application = self.application or place.repository.rpartition("/")[2]
+        return {
+            "id": f"git:{application}:{tag.name}",
+            "application": application,
+            "environment": self.context.production,
+            "repository": place.repository,
+            "sha": tag.sha,
+            "ref": tag.name,
+            "finished_at": _at(tag.at),
+            "result": "success",
+        }
+
+
+# How far a clone has been read. ------------------------------------------------------------------
+
+
+class _Place(NamedTuple):
+    """The repository that a clone is of."""
+
+    repository: str
+    url: str | None
+    default: str | None
+    application: str | None
+    head: str | None
+
+    def row(self) -> Row:
+        names = ("name", "url", "default_branch", "application", "head_sha")
+        return dict(zip(names, self, strict=True))
+
+
+@dataclass(frozen=True)
+class _State:
+    """A clone's cursor: from what and as what it was read. What equal states tell is equal."""
+
+    version: int = 0
+    place: list[str | None] = field(default_factory=list)
+    release_tags: list[str] = field(default_factory=list)
+    production: str = ""
+    since: str | None = None
+    refs: dict[str, str] = field(default_factory=dict)
+    deployments: list[str] = field(default_factory=list)
+
+    @classmethod
+    def told(cls, cursor: Mapping[str, Any]) -> Self:
+        """The state as a store has kept it, also one of another version."""
+        return cls(**{name: cursor[name] for name in cls.__dataclass_fields__ if name in cursor})
+
+    def covers(self, now: "_State") -> bool:
+        """Whether the commits of these refs are in the store as they would be read now."""
+        same = self.version == now.version and self.place[:1] == now.place[:1]
+        asked = now.since is not None and datetime.fromisoformat(now.since).timestamp()
+        return same and (self.since is None or (asked is not False and self.asks(int(asked))))
+
+    def asks(self, at: int | None) -> bool:
+        """Whether what happened at a time is asked for; what has no time always is."""
+        return self.since is None or at is None or at >= datetime.fromisoformat(self.since).timestamp()
+
+    def tags(self) -> set[str]:
+        """The names of all tags."""
+        return {name.removeprefix("refs/tags/") for name in self.refs if name.startswith("refs/tags/")}
+
+
+def _gone(repository: str, before: _State, now: _State, merged: Iterable[Merged]) -> Rows:
+    """What an earlier run told and this one takes back.
+
+    Deleted tags, deployments of tags that are deleted or no longer meant, and the commits of a merge
+    whose number has gone to another merge.
+    """
+    from vsm import models
+
+    tags = before.tags() - now.tags() if before.place[:1] == [repository] else set()
+    deployments = set(before.deployments) - set(now.deployments)
+    lost = [(pull.number, sha) for pull in merged for sha in pull.disowned] if before.refs else []
+    return {
+        models.Tag: [{"repository": repository, "name": name} for name in sorted(tags)],
+        models.Deployment: [{"id": key} for key in sorted(deployments)],
+        models.PullRequestCommit: [{"repository": repository, "number": number, "sha": sha} for number, sha in lost],
+    }
+
+
+# Rows. -------------------------------------------------------------------------------------------
+
+
+def _at(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _commits(place: _Place, batch: Batch, now: _State, done: int, total: int | None) -> Page:
+    from vsm import models
+
+    repository, at = place.repository, datetime.fromtimestamp
+    rows = [
+        {
+            "repository": repository,
+            "sha": sha,
+            "authored_at": at(authored, UTC),
+            "committed_at": at(committed, UTC),
+            "author": author,
+            "subject": subject,
+            "message": message,
+            "parents": parents,
+        }
+        for sha, parents, authored, committed, author, subject, message in batch.lines
+        if now.since is None or now.asks(committed)
+    ]
+    return Page(facts={models.Commit: rows}, requests=1, done=done, total=total, doing=f"{repository}: commits")
+
+
+def _tag(repository: str, tag: Tag) -> Row:
+    return {"repository": repository, "name": tag.name, "sha": tag.sha, "tagged_at": _at(tag.at), "subject": tag.subject}
+
+
+def _pull_request(place: _Place, pull: Merged) -> Row:
+    return {
+        "repository": place.repository,
+        "number": pull.number,
+        "title": pull.title,
+        "author": pull.author,
+        "source_branch": pull.branch,
+        "target_branch": place.default if pull.default else None,
+        "first_commit_at": _at(pull.first),
+        "merged_at": _at(pull.merged),
+        "merge_sha": pull.sha,
+        "head_sha": pull.head,
+    }
+
+
+def _memberships(repository: str, pull: Merged) -> Iterator[Row]:
+    for sha, authored in pull.commits:
+        yield {"repository": repository, "number": pull.number, "sha": sha, "authored_at": _at(authored)}
+
+
+def _taken(name: str, patterns: Iterable[str]) -> bool:
+    """Whether the patterns take a tag: the last one that fits decides, and one with `!` takes it back.
+
+    >>> [_taken(name, ("v*", "!*rc*")) for name in ("v1.0", "v1.0rc1", "1.0")]
+    [True, False, False]
+    """
+    taken = False
+    for pattern in patterns:
+        if fnmatchcase(name, pattern.removeprefix("!")):
+            taken = not pattern.startswith("!")
+    return taken
+
+
+def _warnings(repository: str, rest: Rest) -> Iterator[str]:
+    """What could not be taken as it was, a sentence each."""
+    if rest.half_dated:
+        yield f"{repository}: {_many(rest.half_dated, 'commit')} with one time that is no time: the other one stands for both"
+    if rest.undated:
+        yield f"{repository}: {_many(rest.undated, 'commit')} without any time: left out"
+    if undated := sum(tag.at is None for tag in rest.tags):
+        yield f"{repository}: {_many(undated, 'tag')} without a time: kept without one"
+
+
+# Names. ------------------------------------------------------------------------------------------
+
+
+def _forge_name(url: str | None) -> str | None:
+    """owner/name from a URL of a server; None for a path on this machine.
+
+    >>> _forge_name("git@github.com:ann/shop.git"), _forge_name("https://ann:pw@example.org/team/web/shop/")
+    ('ann/shop', 'team/web/shop')
+    >>> _forge_name("/srv/git/shop.git"), _forge_name("file:///srv/git/shop.git")
+    (None, None)
+    """
+    url = url or ""
+    if "://" in url:
+        scheme, _, rest = url.partition("://")
+        path = "" if scheme == "file" else rest.partition("/")[2]
+    else:
+        # A host comes before the colon; a folder's name may have one after a slash.
+        host, _, path = url.partition(":")
+        path = "" if "/" in host or len(host) < 2 else path
+    return path.strip("/").removesuffix(".git") or None
+
+
+def _folder_name(path: Path) -> str:
+    return path.name.removesuffix(".git") or path.parent.name or "repository"
+
+
+def _public(url: str | None) -> str | None:
+    """The URL without the user and password that may be in it, which are nobody's business.
+
+    >>> _public("https://ann:secret@example.org/ann/shop.git")
+    'https://example.org/ann/shop.git'
+    """
+    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", url) if url else None
+
+
+def _counted(refs: Refs) -> str:
+    tags, own, server = refs.names("refs/tags/"), refs.names("refs/heads/"), refs.names("refs/remotes/")
+    rest = len(refs.tips) - len(tags) - len(own) - len(server)
+    counts = [(len(own), "branch"), (len(server), "remote branch"), (len(tags), "tag"), (rest, "other ref")]
+    return ", ".join(_many(count, word) for count, word in counts if count) or "no refs yet"
+
+
+def _many(count: int, word: str) -> str:
+    plural = f"{word}es" if word.endswith("ch") else f"{word}s"
+    return f"{count:,} {word if count == 1 else plural}"
+
+
+# Keys. -------------------------------------------------------------------------------------------
+
+
+def _text(source: str, key: str, told: Mapping[str, Any]) -> str | None:
+    value = told.get(key)
+    if key in told and not (isinstance(value, str) and value.strip()):
+        raise ConfigError(f"source {source}: {key}: expected text, got {value!r}")
+    return value
+
+
+def _texts(source: str, key: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    value = told[key]
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(text, str) and text.strip() for text in values):
+        raise ConfigError(f"source {source}: {key}: expected text or a list of texts, got {value!r}")
+    return tuple(values)

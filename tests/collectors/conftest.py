@@ -1,0 +1,155 @@
+"""Small real repositories, made with the git program and fixed dates, and the harvest of one into a store."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from collectors.base import Context, Page
+from collectors.git import GitCollector
+from collectors.harvest import Outcome, harvest
+from vsm import store
+from vsm.models import TABLES
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@dataclass
+class Repo:
+    """A repository that is being made; each commit is an hour after the one before it, unless it is given a time."""
+
+    path: Path
+    clock: datetime = MONDAY
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def git(self, *arguments: str, told: bytes | str = b"") -> str:
+        """What a git command prints."""
+        seconds = f"{int(self.clock.timestamp())} +0000"
+        who = {
+            "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "Ann@Example.org", "GIT_COMMITTER_NAME": "Bot",
+            "GIT_COMMITTER_EMAIL": "bot@example.org", "GIT_AUTHOR_DATE": seconds, "GIT_COMMITTER_DATE": seconds,
+            "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+        }  # fmt: skip
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            input=told.encode() if isinstance(told, str) else told,
+            capture_output=True,
+            env=os.environ | who | self.environment,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode("utf-8", "replace").strip()
+
+    def commit(self, message: str = "work", **environment: str) -> str:
+        """One more commit where we are; its sha."""
+        self.clock += timedelta(hours=1)
+        self.environment = environment
+        self.git("commit", "--quiet", "--allow-empty", "--allow-empty-message", "--cleanup=verbatim", "-F", "-", told=message)
+        self.environment = {}
+        return self.git("rev-parse", "HEAD")
+
+    def merge(self, *branches: str, message: str) -> str:
+        """A merge of branches into where we are; its sha."""
+        self.clock += timedelta(hours=1)
+        self.git("merge", "--quiet", "--no-ff", "--allow-unrelated-histories", "-m", message, *branches)
+        return self.git("rev-parse", "HEAD")
+
+    def branch(self, name: str, start: str = "HEAD") -> None:
+        """A new branch, and we are on it."""
+        self.git("checkout", "--quiet", "-b", name, start)
+
+    def switch(self, name: str) -> None:
+        """To another branch."""
+        self.git("checkout", "--quiet", name)
+
+    def tag(self, name: str, *arguments: str) -> None:
+        """A tag, an hour after the commit before it."""
+        self.clock += timedelta(hours=1)
+        self.git("tag", *arguments, name)
+
+    def raw(self, sha: str, old: str, new: str) -> str:
+        """A copy of a commit with a part of its text exchanged, as no git command would write it; its sha."""
+        text = subprocess.run(["git", "-C", str(self.path), "cat-file", "commit", sha], capture_output=True, check=True).stdout
+        assert old.encode() in text
+        changed = text.replace(old.encode(), new.encode(errors="surrogateescape"))
+        return self.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", told=changed)
+
+
+def repository(path: Path, *arguments: str) -> Repo:
+    """A new repository without a commit."""
+    path.mkdir(parents=True, exist_ok=True)
+    repo = Repo(path)
+    repo.git("init", "--quiet", "-b", "main", *arguments)
+    return repo
+
+
+@dataclass
+class Silent:
+    """A watcher that keeps what it is told."""
+
+    pages: list[Page] = field(default_factory=list)
+
+    def begins(self, source: str, scope: str) -> None:
+        """Nothing."""
+
+    def page(self, source: str, page: Page) -> None:
+        """Keep the page."""
+        self.pages.append(page)
+
+    def ends(self, outcome: Outcome) -> None:
+        """Nothing."""
+
+
+@dataclass
+class Shelf:
+    """A store, and what is in it as plain rows."""
+
+    engine: sa.Engine
+
+    def collect(self, path: Path, full: bool = False, since: datetime | None = None, page: int = 5000, **keys: object) -> Outcome:
+        """Harvest a clone as the source "git"."""
+        collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since))
+        collector.page = page
+        return harvest(self.engine, [collector], Silent(), full, lambda: MONDAY)[0]
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        """A table's rows in the order of its key, without what is missing in them."""
+        target = TABLES[table].__table__
+        with self.engine.connect() as connection:
+            found = connection.execute(sa.select(target).order_by(*target.primary_key)).mappings().all()
+        return [{name: value for name, value in row.items() if value is not None and name != "origin"} for row in found]
+
+    def everything(self) -> dict[str, list[dict[str, object]]]:
+        """All rows of all tables that have any."""
+        return {name: rows for name in TABLES if (rows := self.rows(name))}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """An empty store."""
+    return Shelf(store.open_store(f"sqlite:///{tmp_path / 'store.db'}"))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    """A repository named shop, without a commit."""
+    return repository(tmp_path / "shop")
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Callable[..., Repo]:
+    """Makes more repositories beside the first: by name, with arguments for `git init`."""
+    return lambda name, *arguments: repository(tmp_path / name, *arguments)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Callable[[], Shelf]:
+    """Makes more stores, to compare one harvest with another."""
+    numbers = count()
+    return lambda: Shelf(store.open_store(f"sqlite:///{tmp_path / f'other{next(numbers)}.db'}"))
