@@ -4,16 +4,27 @@ from pathlib import Path
 
 import streamlit as st
 
-VIEWS = Path(__file__).parent / "views"
+from dashboard import parts
 
-st.set_page_config(page_title="Value stream", page_icon="🌊", layout="wide")
+VIEWS = Path(__file__).parent / "views"
+PAGES = (
+    ("overview", "Overview", ":material/monitoring:", "", "How is delivery going, and what changed?"),
+    ("value_stream", "Value stream", ":material/account_tree:", "map", "Where does work wait?"),
+    ("flow", "Flow", ":material/view_kanban:", "flow", "How long does work take and what is stuck?"),
+    ("data", "Data and definitions", ":material/fact_check:", "data", "Can I trust this?"),
+)
+
+# Before the navigation: a page's own icon, as that of the tab, would be fetched from a foreign host.
+st.set_page_config(page_icon="🌊", layout="wide")
 page = st.navigation(
     [
-        st.Page(VIEWS / "overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page(VIEWS / "value_stream.py", title="Value stream", icon=":material/account_tree:", url_path="map"),
-        st.Page(VIEWS / "flow.py", title="Flow", icon=":material/view_kanban:", url_path="flow"),
-        st.Page(VIEWS / "data.py", title="Data and definitions", icon=":material/fact_check:", url_path="data"),
+        st.Page(VIEWS / f"{name}.py", title=title, icon=icon, url_path=path or None, default=not path, help=question)
+        for name, title, icon, path, question in PAGES
     ],
     position="top",
 )
-page.run()
+st.set_page_config(page_title=f"{page.title} · Value stream")
+try:
+    page.run()
+except Exception as error:  # the one boundary: whoever looks gets a sentence, the log gets the traceback
+    parts.failed(error)

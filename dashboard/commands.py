@@ -23,30 +23,38 @@ HERE = Path(__file__).parent
 def dashboard(port: int, store: str, config: Path | None) -> None:
     """Serve the dashboard on this machine until it is stopped."""
     load(config)  # a wrong configuration is said here, not on every page
-    if _taken(port):
-        if _ours(port):
-            click.echo(f"A dashboard is already being served on http://localhost:{port}")
-            return
-        raise UsageError(f"port {port} is taken by another program: give another --port")
-    click.echo(f"Serving the dashboard of {store} on http://localhost:{port} (stop it with Ctrl-C)", err=True)
+    why_not = _why_not(port)
+    if why_not is not None and _answers(port):
+        click.echo(f"A dashboard is already being served on http://localhost:{port}; give another --port for a second one")
+        return
+    if why_not is not None:
+        raise UsageError(f"port {port} cannot be used ({why_not}): give another --port")
+    # Behind an @ there are no keys and names of accounts.
+    click.echo(f"Serving the dashboard of {store.rpartition('@')[2]} on http://localhost:{port} (stop it with Ctrl-C)", err=True)
     environment = os.environ | {"VSM_STORE": store} | ({"VSM_CONFIG": str(config)} if config else {})
-    # The rest of the server's options lie beside the script, in .streamlit/config.toml.
+    # The rest of the server's options lie beside the script, in .streamlit/config.toml. Without -P a folder
+    # in the working folder that is called like one of our packages would be taken for it.
     flags = [f"--server.port={port}", f"--server.address={HOST}"]
-    arguments = [sys.executable, "-m", "streamlit", "run", str(HERE / "app.py"), *flags]
+    arguments = [sys.executable, "-P", "-m", "streamlit", "run", str(HERE / "app.py"), *flags]
     # Streamlit takes this process's place, so that whoever stops us stops it.
-    os.execve(sys.executable, arguments, environment)
+    os.execve(sys.executable, arguments, environment)  # noqa: S606 - no shell is what we want
 
 
-def _taken(port: int) -> bool:
+def _why_not(port: int) -> str | None:
+    """Why nothing can be served there; None where it can."""
     with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return (error.strerror or "it is taken").lower()
+    return None
 
 
-def _ours(port: int) -> bool:
+def _answers(port: int) -> bool:
     """Whether a Streamlit server answers there."""
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=2) as answer:
-            return answer.read().strip() == b"ok"
+            return bool(answer.read().strip() == b"ok")
     except (URLError, OSError, ValueError):
         return False

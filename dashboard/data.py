@@ -18,12 +18,15 @@ from vsm import measure as measuring
 from vsm import pipeline, store
 from vsm.config import Config
 from vsm.errors import UsageError
+from vsm.explain import rows_shown
 from vsm.findings import findings
 from vsm.measure import Measures
 from vsm.pipeline import Flow
 from vsm.scope import Scope
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
+STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
+Key = tuple[str, tuple[int, int], str]
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,20 @@ class Choice:
 
 @dataclass(frozen=True)
 class Known:
-    """What can be chosen, and how fresh it is."""
+    """What can be chosen, what there is, and how fresh it is."""
 
     streams: tuple[str, ...]
     teams: tuple[str, ...]
+    facts: int
     now: pd.Timestamp
     last_read: pd.Timestamp | None
-    stale_days: float | None
+    days_old: int | None
     zone: str
-    people: str
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing was read for so long that the pages may tell of another time."""
+        return self.days_old is not None and self.days_old > STALE_DAYS
 
 
 class NothingYet(Exception):
@@ -66,29 +74,36 @@ def config() -> Config:
 
 def known() -> Known:
     """What there is to choose from. Raises NothingYet, or UsageError for a store or configuration that cannot be used."""
-    flow = _flow(*_key())
+    flow = told()
     runs = harvests()
     last = runs.loc[runs["status"] == "done", "finished_at"].max()
-    teams = sorted({team for one in flow.streams for team in one.items["team"].dropna()})
     return Known(
         streams=tuple(one.name for one in flow.streams),
-        teams=tuple(teams),
+        teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna()})),
+        facts=sum(flow.facts.counts().values()),
         now=flow.now,
         last_read=None if pd.isna(last) else last,
-        stale_days=None if pd.isna(last) else (datetime.now(UTC) - last) / pd.Timedelta(days=1),
+        days_old=None if pd.isna(last) else (datetime.now(UTC) - last).days,
         zone=flow.config.timezone,
-        people=flow.config.privacy.people,
     )
+
+
+def told() -> Flow:
+    """Everything that is derived from the store. Raises as `known` does."""
+    key, configured = _key()
+    return _flow(key, configured)
 
 
 def measures(choice: Choice) -> Measures:
     """What was measured of a choice, in the window that ends with the newest fact."""
-    return _measures(*_key(), choice.stream, choice.team, choice.weeks, before=False)
+    key, configured = _key()
+    return _measures(key, configured, choice.stream, choice.team, choice.weeks, before=False)
 
 
 def measures_before(choice: Choice) -> Measures:
     """The same of the period of the same length before."""
-    return _measures(*_key(), choice.stream, choice.team, choice.weeks, before=True)
+    key, configured = _key()
+    return _measures(key, configured, choice.stream, choice.team, choice.weeks, before=True)
 
 
 def said(choice: Choice) -> list[str]:
@@ -101,16 +116,27 @@ def harvests() -> pd.DataFrame:
     return store.harvests(_engine(url()))
 
 
-def _key() -> tuple[str, tuple[int, int], str]:
-    """What all that is derived depends on: the store, its version, the configuration."""
-    place = url()
-    try:
-        version = store.version(_engine(place))
-    except store.StoreError as error:
-        raise NothingYet(str(error)) from None
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with people as the configuration lets them be shown."""
+    flow = told()
+    return rows_shown(rows, flow.people, flow.config.privacy.people)
+
+
+def _key() -> tuple[Key, Config]:
+    """What all that is derived depends on (the store, its version, the configuration's text), and the configuration."""
+    place, configured = url(), config()
+    if not _there(place):
+        raise NothingYet(f"There is no store at {place} yet.")
+    version = store.version(_engine(place))
     if version[0] == 0:
-        raise NothingYet("The store holds nothing yet.")
-    return place, version, config().model_dump_json()
+        raise NothingYet(f"The store at {_engine(place).url} holds nothing yet.")
+    return (place, version, configured.model_dump_json()), configured
+
+
+def _there(place: str) -> bool:
+    """Whether there is a file behind a URL that names one: a store that is not there yet is no error."""
+    path = place.removeprefix("sqlite:///")
+    return path == place or Path(path).exists()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -119,18 +145,17 @@ def _engine(place: str) -> store.Engine:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
-def _flow(place: str, version: tuple[int, int], config_key: str) -> Flow:
-    flow = pipeline.read(store.facts(_engine(place)), config())
+def _flow(key: Key, _configured: Config) -> Flow:
+    flow = pipeline.read(store.facts(_engine(key[0])), _configured)
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow
 
 
-@st.cache_resource(max_entries=64, show_spinner="Measuring …")
-def _measures(
-    place: str, version: tuple[int, int], config_key: str, stream: str | None, team: str | None, weeks: int, before: bool
-) -> Measures:
-    flow = _flow(place, version, config_key)
+# A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.
+@st.cache_resource(max_entries=24, show_spinner="Measuring …")
+def _measures(key: Key, _configured: Config, stream: str | None, team: str | None, weeks: int, before: bool) -> Measures:
+    flow = _flow(key, _configured)
     scope = Scope(flow.now - pd.Timedelta(weeks=weeks), flow.now, stream=stream, team=team)
     try:
         return measuring.measure(flow, scope.before() if before else scope)

@@ -1,612 +1,566 @@
-"""The value-stream map as an SVG: one drawing for the page, the exports and the slides."""
+"""The value-stream map as one SVG: the same drawing on the page, in reports and in exports."""
 
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import pairwise
 from typing import Any
 
 import networkx as nx
+import pandas as pd
 
-from vsm.report import NONE, duration
+from dashboard import lanes, theme
+from dashboard.svg import PAGE, Palette, box, element, escaped, fitted, line, polygon, text, width, wrapped
 
-Palette = dict[str, str]
-Stage = dict[str, Any]
-
-PAGE: Palette = {  # follows the reader's theme, light or dark, without being drawn again
-    "font": "var(--st-font)",
-    "ground": "var(--st-background-color)",
-    "panel": "var(--st-secondary-background-color)",
-    "text": "var(--st-text-color)",
-    "muted": "color-mix(in srgb, var(--st-text-color) 75%, var(--st-background-color))",
-    "line": "color-mix(in srgb, var(--st-text-color) 25%, var(--st-background-color))",
-    "stroke": "color-mix(in srgb, var(--st-text-color) 55%, var(--st-background-color))",
-    "accent": "var(--st-primary-color)",
-    "alarm": "color-mix(in srgb, var(--st-red-color) 70%, var(--st-text-color))",
-    "wait": "color-mix(in srgb, var(--st-orange-color) 50%, var(--st-background-color))",
-    "long": "var(--st-orange-color)",
-    "hot": "color-mix(in srgb, var(--st-orange-color) 60%, var(--st-text-color))",
-    "warm": "color-mix(in srgb, var(--st-orange-color) 12%, var(--st-background-color))",
-    "work": "var(--st-blue-color)",
-}
-LIGHT: Palette = {  # plain hex, because the renderers of exports know no CSS variables
-    "font": "'Source Sans 3', 'Source Sans Pro', Arial, sans-serif",
-    "ground": "#ffffff",
-    "panel": "#f5f7fb",
-    "text": "#0f172a",
-    "muted": "#475569",
-    "line": "#cbd5e1",
-    "stroke": "#64748b",
-    "accent": "#1d4ed8",
-    "alarm": "#9f1d2f",
-    "wait": "#f3b48f",
-    "long": "#e2702f",
-    "hot": "#9a3d0c",
-    "warm": "#fff4ea",
-    "work": "#3b7ff0",
-}
-DARK: Palette = {
-    "font": "'Source Sans 3', 'Source Sans Pro', Arial, sans-serif",
-    "ground": "#0e1117",
-    "panel": "#1b2130",
-    "text": "#f1f5f9",
-    "muted": "#b3bdcc",
-    "line": "#3b4557",
-    "stroke": "#94a3b8",
-    "accent": "#7ba6ff",
-    "alarm": "#ff9aa5",
-    "wait": "#8a4e2c",
-    "long": "#f28544",
-    "hot": "#ffb98c",
-    "warm": "#33231a",
-    "work": "#5b93f5",
-}
-
-HANDOFF = 0.5  # below half, passing work on within the same hands is the rule and a label would say the exception
-KINDS = {"wait": "waiting", "work": "working", "stay": "wait or work"}
-COLOUR = {"wait": "wait", "work": "work", "stay": "stroke"}
-LOOPS = 8  # more arcs than this are a knot that nobody follows; the rest is counted in words
-MARGIN, GAP, BOX, HEIGHT, LINE, LANE = 20, 92, 140, 146, 17, 24
-NARROWEST = 640
-BADGE = 78
-ROOMY, TIGHT = 1.25, 0.85  # how far the drawing may grow, and shrink before it scrolls: small type stays above 9 px
+MARGIN, GAP = 20.0, 78.0  # beside the drawing; before each box, for what waits and the arrow
+WIDE = 1260.0  # what fits a page of 1,440 pixels
+NARROWEST, WIDEST = 118.0, 190.0  # a box
+NAME_SIZE, NAME_LINE = 14.0, 17.0
+HEAD, ROW, FOOT = 54.0, 22.0, 20.0  # of a box: above its rows, a row, and below them where a limit is exceeded
+BADGE, LANE = 22.0, 25.0
+LADDER_HIGH, SCALE_HIGH = 104.0, 92.0
+LOOPS, SKIPS = 6, 3  # more arcs than these hide the map; the table below it has them all
+HANDOFF_MOST = 0.5  # from this share of the moves on, an arrow is drawn as a handoff
+SHORT = 0.5  # pixels: a stretch of the scale that cannot be seen
 
 
 @dataclass(frozen=True)
-class Loop:
-    """A way back: from a stage to an earlier one, how often, and which share of what leaves the first goes this way."""
+class Stage:
+    """One stage as it is drawn; hours, fractions and counts, None for what is not known.
 
-    source: str
-    target: str
-    n: int
-    share: float | None
-    left: float = 0
-    right: float = 0
-    lane: int = 0
+    ``*_total``: the hours of all visits in the window, by which the scale is drawn; ``unsplit_total``
+    those of stays of which nobody recorded how much was work. ``holds``: has no capacity.
+    """
+
+    name: str
+    team: str | None = None
+    people: float | None = None
+    wait: float | None = None
+    work: float | None = None
+    wait_n: int = 0
+    work_n: int = 0
+    wait_mean: float | None = None
+    work_mean: float | None = None
+    wait_total: float = 0.0
+    work_total: float = 0.0
+    unsplit_total: float = 0.0
+    waiting_now: int | None = None
+    wip_now: int | None = None
+    wip_limit: int | None = None
+    accurate: float | None = None
+    holds: bool = False
 
     @property
-    def label(self) -> str:
-        return f"{self.n} sent back" if self.share is None else f"{percent(self.share)} sent back · {self.n}"
+    def over_limit(self) -> bool:
+        """Whether more is in it than its limit allows."""
+        return self.wip_now is not None and self.wip_limit is not None and self.wip_now > self.wip_limit
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A piece of the strip to scale: a median in hours, and what happens in it (wait, work or stay)."""
+class Move:
+    """Moves from one stage to another. ``handoff``: the share on which work changes hands; ``to_new``: who changes, in a word."""
 
-    stage: str
-    kind: str
-    hours: float
+    origin: str
+    to: str
+    n: int
+    handoff: float | None = None
+    to_new: str = "handoff"
+    share: float | None = None
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What all parts of a drawing share: the x of every box, the y of their tops, how tall they are, what stands out."""
+class MapModel:
+    """A value stream, ready to be drawn: stages in map order, moves onward, and moves back (``loops``)."""
 
-    places: dict[str, float]
+    stages: tuple[Stage, ...]
+    onward: tuple[Move, ...] = ()
+    loops: tuple[Move, ...] = ()
+    constraint: str | None = None
+    flow_efficiency: float | None = None
+    flow_efficiency_n: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        graph: "nx.DiGraph[str]",
+        constraint: str | None = None,
+        loops: pd.DataFrame | None = None,
+        flow_efficiency: float | None = None,
+        flow_efficiency_n: int = 0,
+    ) -> "MapModel":
+        """From the stream's graph (`vsm.stream.graph`). `loops`: the moves back with their share, if that is to be written."""
+        place = {name: position for position, name in enumerate(graph)}
+        shares = {} if loops is None else {(row["from"], row["to"]): _known(row["share"]) for row in loops.to_dict("records")}
+        moves = [_move(origin, to, edge, shares.get((origin, to))) for origin, to, edge in graph.edges(data=True) if origin != to]
+        return cls(
+            stages=tuple(_stage(name, graph.nodes[name]) for name in graph),
+            onward=tuple(move for move in moves if place[move.origin] < place[move.to]),
+            loops=tuple(move for move in moves if place[move.origin] > place[move.to]),
+            constraint=constraint if constraint in place else None,
+            flow_efficiency=flow_efficiency,
+            flow_efficiency_n=flow_efficiency_n,
+        )
+
+
+def _known(value: Any) -> Any:
+    """A value, or None for any of the ways in which a frame says that there is none."""
+    return None if value is None or pd.isna(value) else value
+
+
+def _stage(name: str, node: dict[str, Any]) -> Stage:
+    told = {key: _known(value) for key, value in node.items()}
+    wait, work, dwell = (_total(told, part) for part in ("wait", "work", "dwell"))
+    return Stage(
+        name=name,
+        team=told.get("team"),
+        people=told.get("people"),
+        wait=told.get("wait_p50"),
+        work=told.get("work_p50"),
+        wait_n=int(told.get("wait_n") or 0),
+        work_n=int(told.get("work_n") or 0),
+        wait_mean=told.get("wait_mean"),
+        work_mean=told.get("work_mean"),
+        wait_total=wait,
+        work_total=work,
+        unsplit_total=max(dwell - wait - work, 0.0),
+        waiting_now=_whole(told.get("waiting_now")),
+        wip_now=_whole(told.get("wip_now")),
+        wip_limit=_whole(told.get("wip_limit")),
+        accurate=told.get("percent_complete_accurate"),
+        holds=told.get("has_capacity") is not None and not told["has_capacity"],
+    )
+
+
+def _total(told: dict[str, Any], part: str) -> float:
+    """The hours of all visits: medians do not add up to anything, means times their numbers do."""
+    return float(told.get(f"{part}_mean") or 0) * float(told.get(f"{part}_n") or 0)
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _move(origin: str, to: str, edge: dict[str, Any], share: float | None) -> Move:
+    """A move; whose change is told is the first of what is known: any handoff, another team, another person."""
+    ways = (("handoff_share", "handoff"), ("team_changed", "new team"), ("person_changed", "new person"))
+    told = next(((_known(edge.get(name)), word) for name, word in ways if _known(edge.get(name)) is not None), (None, "handoff"))
+    return Move(origin, to, int(_known(edge.get("n")) or 0), told[0], told[1], share)
+
+
+# In words. -------------------------------------------------------------------------------------------------------------
+
+
+def sentence(stage: Stage, told: MapModel) -> str:
+    """All that the drawing says of one stage, for who hears it or points at it."""
+    said = [stage.name + (f", done by {stage.team}" if stage.team else "") + "."]
+    if stage.name == told.constraint:
+        said.append("This is the constraint.")
+    said.append(
+        f"{theme.many(stage.waiting_now, 'item')} waiting now." if stage.waiting_now is not None else "What waits is not known."
+    )
+    said.append(_median("Waits", stage.wait, stage.wait_n))
+    said.append("It only holds work." if stage.holds else _median("Work takes", stage.work, stage.work_n))
+    if stage.accurate is not None:
+        said.append(f"{theme.rate(stage.accurate)} of what it hands on is complete and accurate.")
+    if stage.wip_now is not None:
+        limit = "" if stage.wip_limit is None else f", {'over its' if stage.over_limit else 'with a'} limit of {stage.wip_limit}"
+        said.append(f"{stage.wip_now:,} in progress{limit}.")
+    said += [
+        f"{move.to_new.capitalize()} on {theme.rate(move.handoff)} of moves from {move.origin}."
+        for move in told.onward
+        if move.to == stage.name and move.handoff is not None
+    ]
+    said += [f"Sent back to {move.to} {theme.many(move.n, 'time')}." for move in told.loops if move.origin == stage.name]
+    return " ".join(said)
+
+
+def _median(verb: str, hours: float | None, n: int) -> str:
+    return f"{verb} {theme.duration(hours)}, the median of {n:,}." if hours is not None else f"{verb}: not known."
+
+
+def summary(told: MapModel) -> str:
+    """The whole drawing in a sentence."""
+    if not told.stages:
+        return "Value-stream map without any stage."
+    names = ", ".join(stage.name for stage in told.stages)
+    limit = f" The constraint is {told.constraint}." if told.constraint else ""
+    return f"Value-stream map of {theme.many(len(told.stages), 'stage')}: {names}.{limit}"
+
+
+# The drawing. ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is: the boxes' left and right ends, and the tops of what lies one below the other."""
+
+    boxes: tuple[tuple[float, float], ...]
+    back: tuple[tuple[Move, lanes.Way], ...]
+    over: tuple[tuple[Move, lanes.Way], ...]
     top: float
-    tall: float
-    palette: Palette
-    constraint: str | None
-    selected: str | None
+    rows: float
+    foot: float
+    ladder: float
+    scale: float
+    wide: float
+    high: float
+
+    @classmethod
+    def of(cls, told: MapModel) -> "Layout":
+        count = len(told.stages)
+        wide_box = min(max((WIDE - 2 * MARGIN) / count - GAP, NARROWEST), WIDEST)
+        boxes = tuple((MARGIN + GAP + i * (wide_box + GAP), MARGIN + (i + 1) * (wide_box + GAP)) for i in range(count))
+        back = _arcs(told, told.loops, LOOPS, boxes)
+        over = _arcs(told, [move for move in told.onward if _place(told, move.to) - _place(told, move.origin) > 1], SKIPS, boxes)
+        top = 14.0 + _deep(back) + (BADGE if told.constraint else 0.0)
+        lines = max(len(wrapped(stage.name, wide_box - 22, NAME_SIZE, True)) for stage in told.stages)
+        rows = top + HEAD + (lines - 1) * NAME_LINE
+        foot = rows + 3 * ROW + (FOOT if any(stage.over_limit for stage in told.stages) else 0.0)
+        ladder = foot + 22 + _deep(over)
+        scale = ladder + LADDER_HIGH
+        wide = max(boxes[-1][1] + MARGIN, 640.0)
+        return cls(boxes, back, over, top, rows, foot, ladder, scale, wide, scale + SCALE_HIGH)
+
+    def around(self, i: int, told: MapModel) -> dict[str, Any]:
+        """The rectangle around a stage, its badge included."""
+        left, right = self.boxes[i]
+        top = self.top - (BADGE if told.stages[i].name == told.constraint else 0.0) - 5
+        return {"x": left - 5, "y": top, "width": right - left + 10, "height": self.foot + 5 - top, "rx": 11.0}
+
+    @property
+    def high_box(self) -> float:
+        """How high a box is."""
+        return self.foot - self.top
+
+
+def _place(told: MapModel, name: str) -> int:
+    return next(place for place, stage in enumerate(told.stages) if stage.name == name)
+
+
+def _arcs(
+    told: MapModel, moves: Sequence[Move], most: int, boxes: Sequence[tuple[float, float]]
+) -> tuple[tuple[Move, lanes.Way], ...]:
+    """The most frequent of some moves with the ways of their arcs."""
+    kept = sorted(moves, key=lambda move: -move.n)[:most]
+    ends = [sorted((_place(told, move.origin), _place(told, move.to))) for move in kept]
+    return tuple(zip(kept, lanes.ways([(left, right) for left, right in ends], boxes), strict=True))
+
+
+def _deep(arcs: Sequence[tuple[Move, lanes.Way]]) -> float:
+    """The room that arcs take above or below the boxes."""
+    return LANE * (max(way.lane for _, way in arcs) + 1) + 6 if arcs else 0.0
 
 
 def value_stream_svg(
-    stream: "nx.DiGraph[str]",
-    constraint: str | None = None,
-    selected: str | None = None,
+    told: "MapModel | nx.DiGraph[str]",
     palette: Palette = PAGE,
     interactive: bool = True,
+    selected: str | None = None,
+    constraint: str | None = None,
 ) -> str:
-    """The map of a stream: boxes, queues, handoffs, ways back, the ladder, and a strip to scale. Durations are medians."""
-    stages = [stream.nodes[name] | {"stage": name} for name in _in_order(stream)]
-    if not stages:
-        return _nothing(palette)
-    places = {stage["stage"]: MARGIN + GAP + place * (BOX + GAP) for place, stage in enumerate(stages)}
-    loops, left_out = loops_of(stream, places, constraint)
-    tall = HEIGHT + LINE * (max(len(_name_lines(stage["stage"])) for stage in stages) - 1)
-    top = MARGIN + 14 + LANE * max((loop.lane + 1 for loop in loops), default=0)
-    sheet = Sheet(places, top, tall, palette, constraint, selected)
-    body, width, height = _drawing(stream, stages, loops, left_out, sheet)
-    drawn = f'<g aria-hidden="true">{body}</g>'
-    buttons = "".join(_button(stage, sheet) for stage in stages) if interactive else ""
-    return _svg(width, height, _summary(stages, loops, constraint), drawn + buttons, palette, interactive)
+    """The map as SVG: boxes with what they hold, what waits before them, loops back, the time ladder and the scale.
 
-
-def _drawing(
-    stream: "nx.DiGraph[str]", stages: list[Stage], loops: list[Loop], left_out: list[Loop], sheet: Sheet
-) -> tuple[str, float, float]:
-    """All that is drawn, later parts over earlier ones, with its width and height."""
-    width = max(MARGIN * 2 + len(stages) * (BOX + GAP), NARROWEST)
-    ladder = sheet.top + sheet.tall + 36
-    strip, notes = ladder + 90, _notes(stream, stages, left_out)
-    body = [
-        *(_arc(loop, sheet) for loop in loops),
-        *(_arrow(stream, one["stage"], two["stage"], sheet) for one, two in pairwise(stages)),
-        *(_box(stage, sheet) + _queue(stage, sheet) for stage in stages),
-        *(_label(loop, loops, sheet) for loop in loops),
-        *(_step(stage, number, ladder, sheet) for number, stage in enumerate(stages)),
-        _strip(stages, strip, width - 2 * MARGIN, sheet),
-        *(_text(MARGIN, strip + 78 + 17 * row, note, sheet.palette, fill="muted") for row, note in enumerate(notes)),
+    A graph is drawn as ``MapModel.of(graph, constraint)``. `interactive`: each stage is a button that
+    a keyboard reaches (`dashboard.map_component` answers it); else the whole is one picture.
+    """
+    told = told if isinstance(told, MapModel) else MapModel.of(told, constraint)
+    if not told.stages:
+        return _empty(palette)
+    at = Layout.of(told)
+    drawn = [
+        *(_arc(move, way, at, told, palette) for move, way in at.back),
+        *(_skip(move, way, at, told, palette) for move, way in at.over),
+        *(
+            _column(i, at, told, palette, None if interactive else selected) for i in range(len(told.stages))
+        ),  # a button shows it itself
+        *_ladder(at, told, palette),
+        *_scale(at, told, palette),
     ]
-    return "".join(body), width, strip + (66 if not notes else 74 + 17 * len(notes))
+    drawn = [element("g", "".join(drawn), aria_hidden="true")]
+    if interactive:
+        drawn += [_button(i, at, told, selected) for i in range(len(told.stages))]
+    return _svg("".join(drawn), at.wide, at.high, palette, summary(told), interactive)
 
 
-def loops_of(stream: "nx.DiGraph[str]", places: dict[str, float], constraint: str | None) -> tuple[list[Loop], list[Loop]]:
-    """The ways back with the ends and the lane each is drawn in, and those left out because there are too many."""
-    found = [
-        Loop(source, target, int(edge["n"]), _sent(stream, source, edge["n"]))
-        for source, target, edge in stream.edges(data=True)
-        if edge.get("backward") and source != target and edge.get("n")
-    ]
-    found.sort(key=lambda loop: (-loop.n, loop.source, loop.target))
-    return _laned(_with_ends(found[:LOOPS], places, constraint)), found[LOOPS:]
-
-
-def said(stage: Stage, constraint: str | None = None) -> str:
-    """A stage in a sentence, for who does not see the drawing."""
-    team, limit = stage.get("team"), _known(stage, "wip_limit")
-    wait, work, stay = (_known(stage, name) for name in ("wait_p50", "work_p50", "dwell_p50"))
-    told = [f"{stage['stage']}, done by {team}." if team else f"{stage['stage']}."]
-    if _holds(stage):
-        told.append(f"Only holds work. {_waits(wait)}.")
-    else:
-        told.append(f"{_waits(wait)}, " + (f"then {duration(work)} of work." if work is not None else "work not known."))
-    if wait is None and work is None and stay is not None:
-        told.append(f"Stays {duration(stay)}.")
-    now = _known(stage, "wip_now")
-    told.append(
-        "In it now: not known." if now is None else f"{now:.0f} in it now" + (f", limit {limit:.0f}." if limit is not None else ".")
+def _svg(drawn: str, wide: float, high: float, palette: Palette, said: str, interactive: bool) -> str:
+    hatch = element("path", d="M0 6 L6 0", stroke=palette.muted, stroke_width=1.2)
+    defs = element("defs", element("pattern", hatch, id="vsm-hatch", width=6, height=6, patternUnits="userSpaceOnUse"))
+    paper = "" if interactive else box(0, 0, wide, high, palette.page)
+    return element(
+        "svg",
+        defs + paper + drawn,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {wide:.0f} {high:.0f}",
+        width=f"{wide:.0f}",
+        height=f"{high:.0f}",
+        font_family=palette.font,
+        role="group" if interactive else "img",
+        aria_label=said,
     )
-    return " ".join([*told, "Constraint."] if stage["stage"] == constraint else told)
 
 
-def percent(value: float | None) -> str:
-    """A fraction without decimals; never 0 % or 100 % for what is only nearly so."""
-    if value is None:
-        return NONE
-    if 0 < value < 0.005:
-        return "<1 %"
-    return ">99 %" if 0.995 <= value < 1 else f"{value * 100:.0f} %"
-
-
-# What the graph says. -----------------------------------------------------------------------------
-
-
-def _in_order(stream: "nx.DiGraph[str]") -> list[str]:
-    return sorted(stream, key=lambda name: stream.nodes[name].get("position", 0))
-
-
-def _known(stage: Stage, name: str) -> float | None:
-    """A figure of a stage; None where it is missing, however that is written."""
-    value = stage.get(name)
-    return None if value is None or value != value else float(value)
-
-
-def _holds(stage: Stage) -> bool:
-    return stage.get("has_capacity") is False
-
-
-def _over(stage: Stage) -> bool:
-    limit, now = _known(stage, "wip_limit"), _known(stage, "wip_now")
-    return limit is not None and now is not None and now > limit
-
-
-def _waits(hours: float | None) -> str:
-    return "Wait not known" if hours is None else f"Waits {duration(hours)}"
-
-
-def _sent(stream: "nx.DiGraph[str]", source: str, n: float) -> float | None:
-    """The share of what leaves a stage; the last stage has moves back only, yet most of what leaves it is done."""
-    moved = sum(edge.get("n") or 0 for _, _, edge in stream.out_edges(source, data=True))
-    left = _known(stream.nodes[source], "departures")
-    if left is None and not any(not edge.get("backward") for _, _, edge in stream.out_edges(source, data=True)):
-        return None
-    return n / max(moved, left or 0)
-
-
-def _segments(stages: list[Stage]) -> list[Segment]:
-    """The medians in order; a stay that is not told apart into wait and work is one piece."""
-    found = []
-    for stage in stages:
-        hours = {kind: _known(stage, f"{kind}_p50") for kind in ("wait", "work")}
-        if hours["wait"] is None and hours["work"] is None:
-            hours = {"stay": _known(stage, "dwell_p50")}
-        found += [Segment(stage["stage"], kind, value) for kind, value in hours.items() if value is not None]
-    return found
-
-
-def _unknown(stages: list[Stage]) -> list[str]:
-    """Which medians are missing; a stage that only holds work has no work to know."""
-    return [
-        f"{kind} at {stage['stage']}"
-        for stage in stages
-        for kind in ("wait", "work")
-        if _known(stage, f"{kind}_p50") is None and not (kind == "work" and _holds(stage))
+def _empty(palette: Palette) -> str:
+    """What is drawn of a stream without stages: the outline of one, and what it lacks."""
+    ghosts = [
+        box(60 + i * 200, 20, 140, 92, "none", 8, stroke=palette.line, stroke_width=1.5, stroke_dasharray="5 5") for i in range(3)
     ]
+    arrows = [line((205 + i * 200, 66), (255 + i * 200, 66), stroke=palette.line, dash="5 5") for i in range(2)]
+    said = "No stages to draw: nothing that happened here belongs to a stage."
+    words = [text(said, 330, 142, palette.muted, 13, anchor="middle")]
+    return _svg("".join([*ghosts, *arrows, *words]), 660, 160, palette, said, interactive=False)
 
 
-def _notes(stream: "nx.DiGraph[str]", stages: list[Stage], left_out: list[Loop]) -> list[str]:
-    """What the drawing leaves out, in words."""
-    place = {stage["stage"]: number for number, stage in enumerate(stages)}
-    skips = [edge["n"] for a, b, edge in stream.edges(data=True) if edge.get("n") and place[b] - place[a] > 1]
-    unknown, notes = _unknown(stages), []
-    if unknown:
-        more = f" and {len(unknown) - 4} more" if len(unknown) > 4 else ""
-        notes.append(f"Not known: {', '.join(_short(one, 150, 12) for one in unknown[:4])}{more}.")
-    if skips:
-        notes.append(f"Not drawn: {_moves(sum(skips))} past a stage.")
-    if left_out:
-        notes.append(f"Not drawn: {len(left_out)} rarer ways back, {_moves(sum(loop.n for loop in left_out))}.")
-    return notes
+# Arcs. -----------------------------------------------------------------------------------------------------------------
 
 
-def _moves(n: float) -> str:
-    return f"{n:.0f} move{'s' if n != 1 else ''}"
+def _arc(move: Move, way: lanes.Way, at: Layout, told: MapModel, palette: Palette) -> str:
+    """A loop back: up from the stage that sends back, to the left, down to the one that does the work again."""
+    high = _deep(at.back) - 8 - way.lane * LANE
+    start, top = (at.top - (BADGE if name == told.constraint else 0) for name in (move.origin, move.to))
+    end = top - 7
+    path = (
+        f"M{way.right:.1f} {start:.1f} V{high + 6:.1f} Q{way.right:.1f} {high:.1f} {way.right - 6:.1f} {high:.1f} "
+        f"H{way.left + 6:.1f} Q{way.left:.1f} {high:.1f} {way.left:.1f} {high + 6:.1f} V{end:.1f}"
+    )
+    head = polygon((way.left - 5, end - 3), (way.left + 5, end - 3), (way.left, top - 1), fill=palette.bad)
+    drawn = element("path", d=path, fill="none", stroke=palette.bad, stroke_width=1.6, stroke_dasharray="5 4")
+    n, share = f"{move.n:,}", None if move.share is None else theme.rate(move.share)
+    words = [f"{n} sent back", n] if share is None else [f"{share} sent back · {n}", f"{share} · {n}", n]
+    return drawn + head + _on_line(words, way, high, palette.bad, palette)
 
 
-def _summary(stages: list[Stage], loops: list[Loop], constraint: str | None) -> str:
-    back = "; ".join(f"{loop.source} to {loop.target}: {loop.label}" for loop in loops)
+def _skip(move: Move, way: lanes.Way, at: Layout, told: MapModel, palette: Palette) -> str:
+    """A way past stages: below the boxes, from the one that is left to the one that is entered."""
+    foot = at.foot
+    low = foot + 14 + way.lane * LANE
+    path = (
+        f"M{way.left:.1f} {foot:.1f} V{low - 6:.1f} Q{way.left:.1f} {low:.1f} {way.left + 6:.1f} {low:.1f} "
+        f"H{way.right - 6:.1f} Q{way.right:.1f} {low:.1f} {way.right:.1f} {low - 6:.1f} V{foot + 7:.1f}"
+    )
+    head = polygon((way.right - 4, foot + 8), (way.right + 4, foot + 8), (way.right, foot + 1), fill=palette.muted)
+    drawn = element("path", d=path, fill="none", stroke=palette.muted, stroke_width=1.2)
+    passed = told.stages[_place(told, move.origin) + 1 : _place(told, move.to)]
+    what = passed[0].name if len(passed) == 1 else theme.many(len(passed), "stage")
+    return drawn + head + _on_line([f"{move.n:,} past {what}", f"{move.n:,}"], way, low, palette.muted, palette)
+
+
+def _on_line(words: Sequence[str], way: lanes.Way, y: float, fill: str, palette: Palette) -> str:
+    """The longest of some wordings that fits a free stretch of an arc, on a piece of paper that parts the line."""
+    start, end = way.free
+    for said in words:
+        wide = width(said, 11, bold=True) + 10
+        if wide <= end - start - 14:
+            middle = (start + end) / 2
+            return box(middle - wide / 2, y - 8, wide, 16, palette.page) + text(said, middle, y + 4, fill, 11, True, "middle")
+    return ""
+
+
+# Boxes. ----------------------------------------------------------------------------------------------------------------
+
+
+def _column(i: int, at: Layout, told: MapModel, palette: Palette, selected: str | None) -> str:
+    stage = told.stages[i]
+    left, right = at.boxes[i]
+    parts = [_triangle(stage, left - GAP / 2, at.top, palette), _arrow(i, at, told, palette)]
+    parts += [_frame(stage, left, right, at, stage.name == told.constraint, palette), *_facts(stage, left, right, at, palette)]
+    if stage.name == selected:
+        parts.append(element("rect", **at.around(i, told), fill="none", stroke=palette.primary, stroke_width=2.5))
+    return element("g", "".join(parts))
+
+
+def _triangle(stage: Stage, x: float, top: float, palette: Palette) -> str:
+    """The inventory triangle: how many items wait for the stage now."""
+    some = bool(stage.waiting_now)
+    shape = polygon(
+        (x, top + 6), (x + 23, top + 46), (x - 23, top + 46),
+        fill=palette.wait_soft if some else palette.page, stroke=palette.wait_text if some else palette.muted,
+    )  # fmt: skip
+    count = theme.number(stage.waiting_now)
     return (
-        f"Value-stream map of {len(stages)} stage{'s' if len(stages) != 1 else ''}."
-        + (f" Constraint: {constraint}." if constraint in {stage["stage"] for stage in stages} else "")
-        + (f" Rework: {back}." if back else "")
+        shape
+        + text(count, x, top + 40, palette.text if some else palette.muted, 12.5 if len(count) < 4 else 10, True, "middle")
+        + text("waiting", x, top + 61, palette.muted, 11, anchor="middle")
     )
 
 
-# Ways back: ends on the boxes, lanes above them. --------------------------------------------------
+def _arrow(i: int, at: Layout, told: MapModel, palette: Palette) -> str:
+    """From the stage before: an arrow where work comes from there, with who is new to it where that is most of the times."""
+    left, y = at.boxes[i][0], at.top + 86
+    if i == 0:
+        return ""
+    before = told.stages[i - 1].name
+    found = next((move for move in told.onward if (move.origin, move.to) == (before, told.stages[i].name)), None)
+    start, end, middle = left - GAP + 7, left - 7, left - GAP / 2
+    if found is None:
+        return line((start, y), (end, y), stroke=palette.line, thick=1.5, dash="2 4")
+    often = found.handoff is not None and found.handoff >= HANDOFF_MOST
+    drawn = line((start, y), (end - 7, y), stroke=palette.muted, thick=2.0)
+    drawn += polygon((end - 9, y - 5), (end - 9, y + 5), (end, y), fill=palette.muted)
+    if often:
+        drawn += polygon(
+            (middle - 6, y), (middle, y - 6), (middle + 6, y), (middle, y + 6), fill=palette.page, stroke=palette.muted
+        )
+        drawn += text(found.to_new, middle, y + 22, palette.muted, 11, anchor="middle")
+        drawn += text(theme.rate(found.handoff), middle, y + 36, palette.muted, 11, anchor="middle")
+    return drawn
 
 
-def _with_ends(loops: list[Loop], places: dict[str, float], constraint: str | None) -> list[Loop]:
-    """Each way back with its x at both stages. Ways out stand left of ways in and long ones outside, so that few cross."""
-    ends: dict[str, list[tuple[bool, float, int]]] = defaultdict(list)
-    for number, loop in enumerate(loops):
-        span = places[loop.source] - places[loop.target]
-        ends[loop.source].append((False, span, number))
-        ends[loop.target].append((True, -span, number))
-    at: dict[tuple[int, bool], float] = {}
-    for name, found in ends.items():
-        first = places[name] + (BADGE + 22 if name == constraint else 22)
-        room = places[name] + BOX - 22 - first
-        for rank, (arrives, _, number) in enumerate(sorted(found)):
-            at[number, arrives] = first + room * (rank + 1) / (len(found) + 1)
-    return [
-        Loop(loop.source, loop.target, loop.n, loop.share, at[number, True], at[number, False]) for number, loop in enumerate(loops)
-    ]
+def _frame(stage: Stage, left: float, right: float, at: Layout, constraint: bool, palette: Palette) -> str:
+    """The box: dashed where it only holds work, with a badge where it is the constraint."""
+    top, wide = at.top, right - left
+    stroke, thick = (palette.wait_text, 2.5) if constraint else (palette.muted if stage.holds else palette.line, 1.5)
+    fill = palette.wait_soft if constraint else palette.page if stage.holds else palette.panel
+    dash = "6 4" if stage.holds else None
+    drawn = box(left, top, wide, at.high_box, fill, 7, stroke=stroke, stroke_width=thick, stroke_dasharray=dash)
+    if constraint:
+        drawn += box(left - 1.25, top - BADGE, wide + 2.5, BADGE + 6, palette.wait_text, 6)
+        drawn += box(left + 1.25, top + 1, wide - 2.5, 8, palette.wait_soft)
+        drawn += text("Constraint", (left + right) / 2, top - 6, palette.page, 12, True, "middle")
+    return drawn
 
 
-def _laned(loops: list[Loop]) -> list[Loop]:
-    """Each way back in the lowest lane that is free over its whole length, short ones first."""
-    done: list[Loop] = []
-    for loop in sorted(loops, key=lambda one: (one.right - one.left, one.left)):
-        taken = {other.lane for other in done if other.left < loop.right + 12 and loop.left < other.right + 12}
-        lane = next(number for number in range(len(done) + 1) if number not in taken)
-        done.append(Loop(loop.source, loop.target, loop.n, loop.share, loop.left, loop.right, lane))
-    return done
-
-
-def _lane_y(loop: Loop, top: float) -> float:
-    return top - 26 - LANE * loop.lane
-
-
-def _arc(loop: Loop, sheet: Sheet) -> str:
-    top, colour = sheet.top, sheet.palette["alarm"]
-    y, tip = _lane_y(loop, top), top - 3
-    path = f"M{loop.right:.1f} {top} V{y + 8} Q{loop.right:.1f} {y} {loop.right - 8:.1f} {y}"
-    path += f" H{loop.left + 8:.1f} Q{loop.left:.1f} {y} {loop.left:.1f} {y + 8} V{tip - 7}"
-    return _line(path, colour, "5 4") + _head(loop.left, tip, colour, down=True)
-
-
-def label_box(loop: Loop, loops: Iterable[Loop], top: float) -> tuple[float, float, float, float]:
-    """Where the label of a way back lies (x, y, width, height): on its own line, off the ends of the others where it can."""
-    wide, y = _width(loop.label, 12, bold=True) + 6, _lane_y(loop, top)
-    legs = [x for other in loops if other.lane > loop.lane for x in (other.left, other.right)]
-    middle = (loop.left + loop.right) / 2
-    steps = range(int(max(loop.right - loop.left - wide - 24, 0) / 2) + 1)
-    tries = sorted({middle + sign * step for step in steps for sign in (1, -1)}, key=lambda x: abs(x - middle))
-    free = (x for x in tries if all(abs(x - leg) > wide / 2 + 3 for leg in legs))
-    return next(free, middle) - wide / 2, y - 9, wide, 18
-
-
-def _label(loop: Loop, loops: list[Loop], sheet: Sheet) -> str:
-    palette = sheet.palette
-    x, y, wide, high = label_box(loop, loops, sheet.top)
-    behind = f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{high}" fill="{palette["ground"]}"/>'
-    words = _text(x + wide / 2, y + 13, loop.label, palette, 12, "alarm", "middle", bold=True, role="loop")
-    return behind + words
-
-
-# The upper half: boxes, queues, arrows. -----------------------------------------------------------
-
-
-def _box(stage: Stage, sheet: Sheet) -> str:
-    name, palette, x, top = stage["stage"], sheet.palette, sheet.places[stage["stage"]], sheet.top
-    lines = _name_lines(name)
-    under = top + 29 + LINE * len(lines)
-    first = top + sheet.tall - 75
-    parts = [
-        _frame(stage, sheet),
-        *(_text(x + 14, top + 29 + LINE * row, line, palette, 15, bold=True) for row, line in enumerate(lines)),
-        _text(x + 14, under, _short(_who(stage), BOX - 26, 12), palette, 12, "muted"),
-        *(_row(label, value, x, first + 20 * row, loud, palette) for row, (label, value, loud) in enumerate(_rows(stage))),
-    ]
-    return "".join([*parts, _badge(x, top, palette)] if name == sheet.constraint else parts)
-
-
-def _frame(stage: Stage, sheet: Sheet) -> str:
-    """The outline of a box: rounder and dashed where work is only held, strong where it is the constraint or chosen."""
-    hot, chosen, holds, palette = stage["stage"] == sheet.constraint, stage["stage"] == sheet.selected, _holds(stage), sheet.palette
-    stroke = palette["accent" if chosen else "hot" if hot else "stroke" if holds else "line"]
-    dashes = ' stroke-dasharray="6 4"' if holds else ""
-    return (
-        f'<rect x="{sheet.places[stage["stage"]]}" y="{sheet.top}" width="{BOX}" height="{sheet.tall}" rx="{26 if holds else 6}" '
-        f'fill="{palette["warm" if hot else "ground" if holds else "panel"]}" stroke="{stroke}" '
-        f'stroke-width="{3 if chosen else 2 if hot else 1.25}"{dashes}/>'
+def _facts(stage: Stage, left: float, right: float, at: Layout, palette: Palette) -> Iterable[str]:
+    """What stands in a box: name, who does it, the work's median with its n, %C&A, and what is in it against its limit."""
+    start, end, room = left + 11, right - 11, right - left - 22
+    names = wrapped(stage.name, room, NAME_SIZE, True)
+    for number, name in enumerate(names):
+        yield text(name, start, at.top + 23 + number * NAME_LINE, palette.text, NAME_SIZE, True)
+    yield text(fitted(_who(stage), room, 11.5), start, at.top + 23 + len(names) * NAME_LINE, palette.muted, 11.5)
+    work = "none" if stage.holds else theme.duration(stage.work)
+    rows = (
+        ("Work", "" if stage.holds or stage.work is None else f"n {stage.work_n:,}", work, stage.work is not None),
+        ("%C&A", "", theme.rate(stage.accurate), stage.accurate is not None),
+        ("WIP", "", _against_limit(stage), stage.wip_now is not None),
     )
-
-
-def _name_lines(name: str) -> list[str]:
-    """A name in one line or two, cut where even two are too short."""
-    room, words = BOX - 26, name.split()
-    if _width(name, 15, bold=True) <= room or len(words) < 2:
-        return [_short(name, room, 15, bold=True)]
-    first = words.pop(0)
-    while words and _width(f"{first} {words[0]}", 15, bold=True) <= room:
-        first = f"{first} {words.pop(0)}"
-    return [_short(line, room, 15, bold=True) for line in (first, " ".join(words)) if line]
+    for row, (name, n, value, known) in enumerate(rows):
+        y = at.rows + 12 + row * ROW
+        over = name == "WIP" and stage.over_limit
+        yield text(name, start, y, palette.muted, 12)
+        beside = start + width(name, 12) + 5
+        if n and beside + width(n, 10.5) + width(value, 13, True) + 4 < end:
+            yield text(n, beside, y, palette.muted, 10.5)
+        yield text(value, end, y, palette.bad if over else palette.text if known else palette.muted, 13, True, "end")
+    if stage.over_limit:
+        y = at.foot - 11
+        yield polygon((start, y), (start + 10, y), (start + 5, y - 9), fill=palette.bad)
+        yield text(fitted("over its limit", room - 14, 11, True), start + 14, y, palette.bad, 11, True)
 
 
 def _who(stage: Stage) -> str:
-    """Who works there: the team, how many people; the last goes first where there is no room for all."""
-    people = _known(stage, "people")
-    heads = None if not people else f"{people:.0f} {'person' if people == 1 else 'people'}"
-    parts = [part for part in ("holds work" if _holds(stage) else None, stage.get("team"), heads) if part]
-    while len(parts) > 1 and _width(" · ".join(parts), 12) > BOX - 26:
-        parts.pop()
-    return " · ".join(parts)
+    people = "" if stage.people is None else theme.many(int(stage.people), "person", "people")
+    return " · ".join(part for part in (stage.team or "", people, "only holds work" if stage.holds else "") if part)
 
 
-def _rows(stage: Stage) -> list[tuple[str, str, bool]]:
-    """The figures in a box: label, value, whether it is an alarm."""
-    now, limit = _known(stage, "wip_now"), _known(stage, "wip_limit")
-    count = NONE if now is None else f"{now:.0f}" + ("" if limit is None else f" / {limit:.0f}")
-    figures = [(name.capitalize(), duration(_known(stage, f"{name}_p50")), False) for name in ("wait", "work")]
-    if _holds(stage) and _known(stage, "work_p50") is None:
-        figures[1] = ("Work", "none", False)
-    over = _over(stage)
-    return [
-        *figures,
-        ("%C&A", percent(_known(stage, "percent_complete_accurate")), False),
-        ("WIP over" if over else "WIP", count, over),
+def _against_limit(stage: Stage) -> str:
+    return theme.number(stage.wip_now) + (f" of {stage.wip_limit}" if stage.wip_limit is not None else "")
+
+
+# Time. -----------------------------------------------------------------------------------------------------------------
+
+
+def _ladder(at: Layout, told: MapModel, palette: Palette) -> Iterable[str]:
+    """The time ladder: up where an item waits, down where it is worked on; all in one step up where work is only held."""
+    high, low = at.ladder + 40, at.ladder + 66
+    yield text("Time ladder", MARGIN, at.ladder + 4, palette.text, 12.5, True)
+    beside = MARGIN + width("Time ladder", 12.5, True) + 10
+    yield text("a visit's median wait (up) and work (down)", beside, at.ladder + 4, palette.muted, 11.5)
+    points = []
+    for stage, (left, right) in zip(told.stages, at.boxes, strict=True):
+        slowest = stage.name == told.constraint
+        up = right if stage.holds else left
+        points += [(left - GAP, high), (up, high)] + ([] if stage.holds else [(left, low), (right, low)])
+        yield text(
+            theme.duration(stage.wait),
+            (left - GAP + up) / 2,
+            high - 7,
+            palette.wait_text if slowest else palette.text,
+            12,
+            slowest,
+            "middle",
+        )
+        if not stage.holds:
+            yield text(theme.duration(stage.work), (left + right) / 2, low + 17, palette.text, 12, anchor="middle")
+        if stage.wait is None:
+            yield text("not known", left - GAP / 2, high + 14, palette.muted, 10.5, anchor="middle")
+        if stage.work is None and not stage.holds:
+            yield text("not known", (left + right) / 2, low - 7, palette.muted, 10.5, anchor="middle")
+    yield line(*points, stroke=palette.muted, thick=2.0)
+
+
+def _scale(at: Layout, told: MapModel, palette: Palette) -> Iterable[str]:
+    """Where the time goes, to scale: the hours of all visits, stage by stage, waiting and working apart."""
+    y, full = at.scale + 18, at.wide - 2 * MARGIN
+    title = "Where the time goes, to scale"
+    yield text(title, MARGIN, at.scale + 4, palette.text, 12.5, True)
+    hours = sum(stage.wait_total + stage.work_total + stage.unsplit_total for stage in told.stages)
+    if not hours:
+        yield box(MARGIN, y, full, 20, "none", 4, stroke=palette.line, stroke_dasharray="5 5")
+        yield text("not known: no visit ended in this window", at.wide / 2, y + 14, palette.muted, 11.5, anchor="middle")
+        return
+    yield text("below: means of a visit", MARGIN + width(title, 12.5, True) + 10, at.scale + 4, palette.muted, 11.5)
+    yield from _legend(at, told, hours, palette)
+    x = MARGIN
+    for stage in told.stages:
+        begin = x
+        for part, fill in (
+            (stage.wait_total, palette.wait),
+            (stage.work_total, palette.work),
+            (stage.unsplit_total, "url(#vsm-hatch)"),
+        ):
+            long = part / hours * full
+            if long >= SHORT:
+                yield box(x, y, long, 20, fill, stroke=palette.page, stroke_width=0.8)
+            x += long
+        yield from _bracket(stage, begin, x, y + 20, stage.name == told.constraint, palette)
+
+
+def _bracket(stage: Stage, begin: float, end: float, y: float, constraint: bool, palette: Palette) -> Iterable[str]:
+    """Under the scale: which stage a stretch is, and the means that make it; as much as there is room for."""
+    if end - begin < 3:
+        return
+    yield line((begin + 1.5, y + 4), (begin + 1.5, y + 8), (end - 1.5, y + 8), (end - 1.5, y + 4), stroke=palette.muted, thick=1.0)
+    name = fitted(stage.name, end - begin - 4, 11.5, constraint)
+    if len(name) > 3 or name == stage.name:
+        yield text(name, (begin + end) / 2, y + 22, palette.text, 11.5, constraint, "middle")
+    means = [
+        f"{word} {theme.duration(mean)}"
+        for word, mean in (("wait", stage.wait_mean), ("work", stage.work_mean))
+        if mean is not None
     ]
+    for said in (" · ".join(means), means[0] if means else ""):
+        if said and width(said, 11) <= end - begin - 4:
+            yield text(said, (begin + end) / 2, y + 37, palette.muted, 11, anchor="middle")
+            return
 
 
-def _row(label: str, value: str, x: float, y: float, loud: bool, palette: Palette) -> str:
-    fill = "alarm" if loud else "text"
-    return _text(x + 14, y, label, palette, 13, "alarm" if loud else "muted", bold=loud) + _text(
-        x + BOX - 14, y, value, palette, 13, fill, "end", bold=True, role="figure"
+def _legend(at: Layout, told: MapModel, hours: float, palette: Palette) -> Iterable[str]:
+    """What the scale's colours say, and the flow efficiency where it was measured; from the right."""
+    x, y = at.wide - MARGIN, at.scale + 4
+    if told.flow_efficiency is not None:
+        said = f"flow efficiency {theme.rate(told.flow_efficiency)} (n {told.flow_efficiency_n:,})"
+        yield text(said, x, y, palette.text, 12, True, "end")
+        x -= width(said, 12, True) + 18
+    keys = [("waiting", palette.wait), ("working", palette.work)]
+    if any(stage.unsplit_total / hours * (at.wide - 2 * MARGIN) >= SHORT for stage in told.stages):
+        keys.append(("not known which", "url(#vsm-hatch)"))
+    for word, fill in reversed(keys):
+        x -= width(word, 11.5)
+        yield text(word, x, y, palette.muted, 11.5)
+        yield box(x - 17, y - 10, 12, 12, fill, 2)
+        x -= 32
+
+
+def _button(i: int, at: Layout, told: MapModel, selected: str | None) -> str:
+    """The stage as a button: nothing to see, but to point at, to reach by keyboard and to hear."""
+    stage = told.stages[i]
+    said = sentence(stage, told)
+    return element(
+        "rect",
+        element("title", escaped(said)),
+        **at.around(i, told),
+        fill="transparent",
+        class_="stage",
+        role="button",
+        tabindex=0,
+        aria_label=said,
+        aria_pressed="true" if stage.name == selected else "false",
+        data_stage=stage.name,
     )
-
-
-def _badge(x: float, top: float, palette: Palette) -> str:
-    pill = f'<rect x="{x + 10}" y="{top - 11}" width="{BADGE}" height="22" rx="11" fill="{palette["hot"]}"/>'
-    return pill + _text(x + 10 + BADGE / 2, top + 4, "Constraint", palette, 12, "ground", "middle", bold=True)
-
-
-def _queue(stage: Stage, sheet: Sheet) -> str:
-    """The triangle before a box: how many wait there now, and the median wait."""
-    middle, waiting = sheet.places[stage["stage"]] - GAP / 2, _known(stage, "waiting_now")
-    palette, top, hot = sheet.palette, sheet.top, stage["stage"] == sheet.constraint
-    shape = (
-        f'<path d="M{middle} {top + 6} l24 40 h-48 z" fill="{palette["warm"]}" stroke="{palette["hot" if hot else "stroke"]}" '
-        f'stroke-width="{2 if hot else 1.25}" stroke-linejoin="round"/>'
-    )
-    count = NONE if waiting is None else f"{waiting:.0f}"
-    wait = duration(_known(stage, "wait_p50"))
-    fill = "hot" if hot else "text"
-    return (
-        shape
-        + _text(middle, top + 39, count, palette, 13, fill, "middle", bold=True, role="figure")
-        + _text(middle, top + 62, wait, palette, 12, fill, "middle", bold=hot, role="figure")
-    )
-
-
-def _arrow(stream: "nx.DiGraph[str]", one: str, two: str, sheet: Sheet) -> str:
-    """The arrow to the next stage, with the share of moves that change hands where that is the rule."""
-    if not stream.has_edge(one, two):
-        return ""
-    palette, start, end, y = sheet.palette, sheet.places[one] + BOX, sheet.places[two], sheet.top + sheet.tall - 58
-    parts = [_line(f"M{start + 4} {y} H{end - 12}", palette["stroke"]), _head(end - 4, y, palette["stroke"])]
-    found = handoff(stream.edges[one, two])
-    if found:
-        value, whose = found
-        middle = (start + end) / 2
-        parts.append(_text(middle, y + 17, f"handoff {percent(value)}", palette, 12, "text", "middle", role="figure"))
-        parts.append(_text(middle, y + 32, whose, palette, 12, "muted", "middle"))
-    return "".join(parts)
-
-
-def handoff(edge: dict[str, Any]) -> tuple[float, str] | None:
-    """The share of moves that change hands where it is high: another team weighs more than another person."""
-    for name, whose in (("team_changed", "other team"), ("person_changed", "other person")):
-        value = _known(edge, name)
-        if value is not None and value >= HANDOFF:
-            return value, whose
-    return None
-
-
-# The lower half: the ladder, the strip to scale. --------------------------------------------------
-
-
-def _step(stage: Stage, number: int, y: float, sheet: Sheet) -> str:
-    """A step of the ladder: the wait up, the work down, as wide as queue and box; dotted where there is no figure."""
-    palette, x, low = sheet.palette, sheet.places[stage["stage"]], y + 26
-    wait, work, hot = _known(stage, "wait_p50"), _known(stage, "work_p50"), stage["stage"] == sheet.constraint
-    rise = f"M{x - GAP} {low} V{y}" if number else f"M{x - GAP} {y}"
-    none = "no work here" if _holds(stage) else NONE
-    return (
-        _line(f"{rise} H{x} V{low}", palette["hot" if hot else "stroke"], "" if wait is not None else "2 4")
-        + _line(f"M{x} {low} H{x + BOX}", palette["stroke"], "" if work is not None else "2 4")
-        + _text(x - GAP / 2, y - 6, duration(wait), palette, 12, "hot" if hot else "text", "middle", hot, role="figure")
-        + _text(x + BOX / 2, low + 16, none if work is None else duration(work), palette, 12, "text", "middle", role="figure")
-    )
-
-
-def _strip(stages: list[Stage], y: float, width: float, sheet: Sheet) -> str:
-    """The same medians to scale: waits stand higher than work, so that the two differ by more than colour."""
-    segments = _segments(stages)
-    total = sum(segment.hours for segment in segments)
-    head = _text(MARGIN, y, _totals(segments, total, _unknown(stages)), sheet.palette, 13, bold=True)
-    if not total:
-        return head
-    parts, x = [head, _legend(segments, MARGIN + width, y, sheet.palette)], float(MARGIN)
-    for segment in segments:
-        wide = width * segment.hours / total
-        parts.append(_piece(segment, x, y + 14, wide, segment.stage == sheet.constraint, sheet.palette))
-        x += wide
-    return "".join(parts)
-
-
-def _totals(segments: list[Segment], total: float, unknown: list[str]) -> str:
-    if not total:
-        return "No times known yet" if not segments else "The medians in a row take no time"
-    known = "The known medians" if unknown else "The medians"
-    return f"{known} in a row, to scale: {duration(total)}"
-
-
-def _legend(segments: list[Segment], right: float, y: float, palette: Palette) -> str:
-    """What each kind adds up to, with its colour; the share of work only where no piece is of unknown kind."""
-    present = [kind for kind in KINDS if any(one.kind == kind for one in segments)]
-    sums = {kind: sum(one.hours for one in segments if one.kind == kind) for kind in present}
-    parts = []
-    if present == ["wait", "work"]:
-        words = f"{percent(sums['work'] / (sums['wait'] + sums['work']))} of it work"
-        parts.append(_text(right, y, words, palette, 13, "text", "end", bold=True))
-        right -= _width(words, 13, bold=True) + 14
-    for kind in reversed(present):
-        words = f"{KINDS[kind]} {duration(sums[kind])}"
-        right -= _width(words, 13)
-        parts.append(_text(right, y, words, palette, 13, "muted"))
-        parts.append(f'<rect x="{right - 16:.1f}" y="{y - 10}" width="11" height="11" rx="2" fill="{palette[COLOUR[kind]]}"/>')
-        right -= 26
-    return "".join(parts)
-
-
-def _piece(segment: Segment, x: float, y: float, wide: float, hot: bool, palette: Palette) -> str:
-    colour = "long" if hot and segment.kind == "wait" else COLOUR[segment.kind]
-    down = 8 if segment.kind == "work" else 0
-    drawn = max(wide - 1, 0.75)  # a hair of ground between pieces, and never so thin that a piece is lost
-    bar = f'<rect x="{x:.2f}" y="{y + down}" width="{drawn:.2f}" height="16" fill="{palette[colour]}"/>'
-    what = f"{segment.stage} {segment.kind}"
-    fits = [text for text in (f"{what} {duration(segment.hours)}", what, segment.stage) if _width(text, 12) + 8 <= wide]
-    if not fits:
-        return bar
-    return bar + _text(x + wide / 2, y + 40, fits[0], palette, 12, "hot" if hot else "muted", "middle", role="scale")
-
-
-# Strokes and words. -------------------------------------------------------------------------------
-
-
-def _svg(width: float, height: float, label: str, body: str, palette: Palette, interactive: bool) -> str:
-    role = "group" if interactive else "img"
-    style = f"min-width:{width * TIGHT:.0f}px;max-width:{width * ROOMY:.0f}px"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="100%" role="{role}" '
-        f'aria-label="{_safe(label)}" style="{style}" font-family="{_safe(palette["font"])}">'
-        f'<rect width="{width:.0f}" height="{height:.0f}" fill="{palette["ground"]}"/>{body}</svg>'
-    )
-
-
-def _nothing(palette: Palette) -> str:
-    words = f'<g aria-hidden="true">{_text(NARROWEST / 2, 64, "No stages yet", palette, 15, "muted", "middle")}</g>'
-    return _svg(NARROWEST, 120, "No stages yet", words, palette, interactive=False)
-
-
-def _button(stage: Stage, sheet: Sheet) -> str:
-    """The part of a stage that takes clicks and keys. A label on drawn text would have to repeat it (WCAG 2.5.3)."""
-    name, x, y = stage["stage"], sheet.places[stage["stage"]] - 3, sheet.top - 3
-    return (
-        f'<rect role="button" tabindex="0" class="stage" aria-pressed="{"true" if name == sheet.selected else "false"}" '
-        f'data-id="{_safe(name)}" aria-label="{_safe(said(stage, sheet.constraint))}" x="{x}" y="{y}" '
-        f'width="{BOX + 6}" height="{sheet.tall + 6}" rx="8" fill="transparent"><title>{_safe(name)}</title></rect>'
-    )
-
-
-def _text(
-    x: float,
-    y: float,
-    words: str,
-    palette: Palette,
-    size: int = 12,
-    fill: str = "text",
-    anchor: str = "start",
-    bold: bool = False,
-    role: str = "",
-) -> str:
-    kind = f' class="{role}"' if role else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{700 if bold else 400}" text-anchor="{anchor}" '
-        f'fill="{palette[fill]}"{kind}>{_safe(words)}</text>'
-    )
-
-
-def _line(path: str, colour: str, dashes: str = "") -> str:
-    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
-    return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{dashed}/>'
-
-
-def _head(x: float, y: float, colour: str, down: bool = False) -> str:
-    corners = f"{x},{y} {x - 5},{y - 9} {x + 5},{y - 9}" if down else f"{x},{y} {x - 9},{y - 5} {x - 9},{y + 5}"
-    return f'<polygon points="{corners}" fill="{colour}"/>'
-
-
-def _safe(words: str) -> str:
-    """Text from outside, so that it stays text. Signs that XML forbids would make the whole drawing unreadable."""
-    return escape("".join(sign if sign.isprintable() else " " for sign in words), quote=True)
-
-
-def _width(words: str, size: float, bold: bool = False) -> float:
-    """How wide a text is at most, in units of the drawing; there is no font to measure with on a server."""
-    ems = sum(_em(sign) for sign in words)
-    return ems * size * (1.05 if bold else 1)
-
-
-def _em(sign: str) -> float:
-    """The width of a sign in a common sans serif, rounded up."""
-    if unicodedata.east_asian_width(sign) in "WF":
-        return 1.0
-    if sign in "MWmw%@":
-        return 0.88
-    if sign in "ijlIt.,:;'|! ·":
-        return 0.36
-    return 0.56 if sign.islower() or sign.isdigit() else 0.68
-
-
-def _short(words: str, room: float, size: float, bold: bool = False) -> str:
-    """A text cut to the room there is, with a sign that it was."""
-    if _width(words, size, bold) <= room:
-        return words
-    while words and _width(words + "…", size, bold) > room:
-        words = words[:-1]
-    return words.rstrip() + "…"

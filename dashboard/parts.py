@@ -1,26 +1,38 @@
 """Pieces that pages are made of: the head, tiles, cards, what to show when there is nothing, and where a number comes from."""
 
+import logging
+import secrets
+import string
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, filters, theme
+from dashboard import data, filters, tables, theme
 from dashboard.data import Choice, Known, NothingYet
 from vsm.errors import UsageError
-from vsm.explain import rows_shown
 from vsm.measure import Measures
 from vsm.metrics.compare import Comparison, compare
 from vsm.metrics.figure import FEW, Figure
 
-WORDS = {"more": "clearly more", "less": "clearly less", "no clear change": "no clear change", "too few to say": "too few to say"}
-STALE_DAYS = 7
+WHERE_FROM = "Where this number comes from"
+TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
+NOT_ZERO = "No data for this in the window. That is not the same as zero."
+GOOD_COVERAGE = 0.8  # below this a number speaks of so little that the line above every page says so in orange
+# As entities and not with backslashes: Streamlit turns \:material/home\: into an icon.
+SIGNS = [sign for sign in string.punctuation if sign not in ",;%'\"/?"]
+ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in SIGNS} | {"\n": " ", "\r": " "})
+
+
+# The head of a page. ---------------------------------------------------------------------------------------------------
 
 
 def head(question: str) -> tuple[Choice, Measures]:
     """The page's question, the filter line, the freshness line; stops the page where there is nothing to show."""
-    st.title(question)
+    st.title(question, anchor=False)
     try:
         known = data.known()
         choice = filters.line(known)
@@ -31,35 +43,43 @@ def head(question: str) -> tuple[Choice, Measures]:
     except UsageError as error:
         st.warning(text(str(error)), icon=":material/build:")
         st.stop()
-    freshness(known, measures)
-    if not len(measures.items) and not len(measures.figures["deployment_frequency"].rows):
-        no_rows(known, measures)
+    freshness(known, measures, trust=question != TRUST)
+    if not any(figure.n for figure in measures.figures.values()):
+        no_rows(known, choice, measures)
         st.stop()
     return choice, measures
 
 
 def text(said: str) -> str:
     """Text from outside, so that it stays text where Streamlit reads Markdown."""
-    for sign in "\\`*_{}[]<>#$:~|":
-        said = said.replace(sign, f"\\{sign}")
-    return said
+    return said.translate(ENTITIES)
 
 
-def freshness(known: Known, measures: Measures) -> None:
+def freshness(known: Known, measures: Measures, trust: bool) -> None:
     """One line: as of when, how much of it is linked, how many doubts; all of it is on the data page."""
-    read = "never" if known.last_read is None else local(known.last_read, known.zone)
     coverage = measures.figures["changes_deployed"]
-    with st.container(horizontal=True, key="freshness", gap="small"):
-        st.badge(f"Newest fact {local(known.now, known.zone)}", icon=":material/schedule:", color="gray")
-        stale = known.stale_days is not None and known.stale_days > STALE_DAYS
-        st.badge(f"Last read {read}", icon=":material/sync:", color="orange" if stale else "gray")
-        if coverage.n:
-            share = theme.rate(coverage.values["value"])
-            st.badge(f"{share} of {coverage.n} merged changes in production", icon=":material/link:", color="green")
-        if len(measures.quality):
-            st.badge(f"{len(measures.quality)} notes on the data", icon=":material/info:", color="orange")
+    share = coverage.values["value"]
+    with st.container(horizontal=True, vertical_alignment="center", key="freshness", gap="small"):
+        st.badge(f"Data as of {text(local(known.now, known.zone))} ({text(known.zone)})", icon=":material/schedule:", color="gray")
+        icon = ":material/sync_problem:" if known.stale else ":material/sync:"
+        st.badge(_last_read(known), icon=icon, color="orange" if known.stale else "gray")
+        if share is not None:
+            well = share >= GOOD_COVERAGE
+            said = f"{theme.rate(share)} of {theme.many(coverage.n, 'merged change')} seen in production"
+            st.badge(text(said), icon=":material/link:" if well else ":material/link_off:", color="green" if well else "orange")
         if measures.workflow is not None and measures.workflow.derived:
-            st.badge("Stages derived, not configured", icon=":material/auto_fix:", color="orange")
+            st.badge("Stages derived, not configured", icon=":material/auto_fix_high:", color="orange")
+        if len(measures.quality):
+            st.badge(f"{theme.many(len(measures.quality), 'note')} on the data", icon=":material/info:", color="orange")
+        if trust:
+            st.page_link("views/data.py", label=TRUST, icon=":material/arrow_forward:", width="content")
+
+
+def _last_read(known: Known) -> str:
+    if known.last_read is None:
+        return "Never read to the end"
+    ago = f", {theme.many(known.days_old or 0, 'day')} ago" if known.stale else ""
+    return f"Last read {text(local(known.last_read, known.zone))}{ago}"
 
 
 def local(time: pd.Timestamp, zone: str) -> str:
@@ -67,154 +87,234 @@ def local(time: pd.Timestamp, zone: str) -> str:
     return f"{time.tz_convert(zone):%-d %b %Y, %H:%M}"
 
 
+def maps(choice: Choice, measures: Measures) -> list[tuple[str, Measures]]:
+    """The scopes that have a map of stages, with their streams' names."""
+    alone = choice.stream or (measures.workflow.name if measures.workflow else "All work")
+    return list(measures.streams.items()) or [(alone, measures)]
+
+
+def only_button(stream: str, measures: Measures) -> None:
+    """Where several streams are on a page, a way to look at one alone."""
+    if measures.streams:
+        st.button(
+            "Only this stream",
+            key=f"only_{stream}",
+            on_click=filters.only,
+            args=(stream,),
+            type="tertiary",
+            icon=":material/filter_alt:",
+        )
+
+
+# Nothing to show, three kinds of it. -----------------------------------------------------------------------------------
+
+
 def no_source(missing: str) -> None:
     """Nothing was ever read: what is needed, and the commands that bring it."""
-    st.info(text(missing), icon=":material/database:")
-    st.subheader("Bring in data")
-    left, middle, right = st.columns(3)
-    with left.container(border=True, height="stretch"):
-        st.markdown("**Look at the sample**")
-        st.caption("A fictional organisation's year, with what was planted in it.")
-        st.code("make demo", language="bash")
-    with middle.container(border=True, height="stretch"):
-        st.markdown("**Harvest a git clone**")
-        st.caption("Commits, pull requests and releases, without an account anywhere.")
-        st.code("cd your-clone\nvsm collect git", language="bash")
-    with right.container(border=True, height="stretch"):
-        st.markdown("**Import a folder of facts**")
-        st.caption("CSV or JSON lines: tickets, changes, deployments, incidents.")
-        st.code("vsm import FOLDER", language="bash")
+    st.info(f"{text(missing)} Nothing is broken: it has only not been given anything to look at.", icon=":material/database:")
+    st.header("Bring in data, one of three ways", anchor=False)
+    ways = (
+        ("Look at the sample", "A fictional organisation's year, with what was planted in it.", "make demo"),
+        ("Harvest a git clone", "Commits, merges and releases, without an account anywhere.", "cd your-clone\nvsm collect git"),
+        ("Import a folder of facts", "CSV or JSON lines: tickets, changes, deployments, incidents.", "vsm import FOLDER"),
+    )
+    with st.grid(3, min_column_width=300):
+        for title, what, commands in ways:
+            with st.container(border=True, height="stretch"):
+                st.subheader(title, anchor=False)
+                st.caption(what)
+                st.code(commands, language="bash")
+    st.caption("Then load this page again. The terminal that serves it says which store it looks at.")
 
 
-def no_rows(known: Known, measures: Measures) -> None:
-    """There is data, but none of it is in this scope."""
+def no_rows(known: Known, choice: Choice, measures: Measures) -> None:
+    """There is data, but none of it is in what was chosen."""
     scope = measures.scope
+    of = " and ".join(f"{what} {name}" for what, name in (("stream", choice.stream), ("team", choice.team)) if name) or "everything"
+    read = "never" if known.last_read is None else local(known.last_read, known.zone)
     st.info(
-        f"Nothing happened between {local(scope.start, known.zone)} and {local(scope.end, known.zone)} in what was chosen. "
-        f"That is not the same as zero: the store holds {sum(measures.flow.facts.counts().values()):,} facts up to "
-        f"{local(known.now, known.zone)}.",
+        text(
+            f"Nothing is known of {of} between {local(scope.start, known.zone)} and {local(scope.end, known.zone)}. "
+            f"That is not the same as zero. The store holds {theme.many(known.facts, 'fact')} up to "
+            f"{local(known.now, known.zone)}; it was last read {read}."
+        ),
         icon=":material/event_busy:",
     )
-    st.button("Show 52 weeks", on_click=filters.widen, icon=":material/date_range:")
+    with st.container(horizontal=True):
+        if filters.PERIODS[filters.LONGEST] > choice.weeks:
+            st.button(f"Show {filters.LONGEST}", on_click=filters.widen, icon=":material/date_range:", type="primary")
+        if choice.stream or choice.team:
+            st.button("Show all streams and teams", on_click=filters.everybody, icon=":material/filter_alt_off:")
 
 
-def tile(label: str, figure: Figure, value: str, written: Callable[[float | None], str], before: Figure | None, spark: str | None) -> None:
+def failed(error: Exception) -> None:
+    """Something is broken: a sentence with a number that is in the log, too."""
+    number = secrets.token_hex(4)
+    logging.getLogger("dashboard").error("error %s", number, exc_info=error)
+    st.error(
+        f"This page could not be drawn. Nothing was changed. The log of the server says why: look for error {number}.",
+        icon=":material/error:",
+    )
+
+
+# A number. -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number as a page shows it.
+
+    ``value``: its name in the figure's values; ``written``: how to write it; ``counted``: a count, which
+    any number of things has, and no percentile or rate; ``spark``: the column of the series that is its
+    trend, drawn as bars or a line; ``more``, ``less``: what a clear change is called, empty where no
+    verdict is given; ``good``: which of the two is good, if one is.
+    """
+
+    label: str
+    figure: str
+    value: str
+    written: Callable[[float | None], str]
+    counted: bool = False
+    spark: str = ""
+    bars: bool = True
+    more: str = ""
+    less: str = ""
+    good: str = ""
+
+
+def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key: str = "") -> None:
     """A number with its n, its interval, the period before with a verdict, its trend, and where it comes from."""
-    with st.container(border=True, height="stretch"):
-        found = compare(figure, before, value) if before is not None else None
-        few = 0 < figure.n < FEW and "hours" in figure.rows
-        st.metric(
-            label,
-            f"{figure.n} of them" if few else written(figure.values.get(value)),
-            delta=None if found is None else _delta(found, written),
-            delta_color="off",
-            delta_arrow="off",
-            chart_data=_trend(figure, spark),
-            chart_type="bar" if value == "per_week" else "line",
-        )
-        st.caption(text(_beside(figure, few)))
-        if figure.values.get(value) is None and "why" in figure.said:
-            st.caption(text(figure.said["why"]))
-        explain_button(figure, label)
+    figure = figures[told.figure]
+    found = compare(figure, before[told.figure], told.value) if told.figure in before else None
+    few = 0 < figure.n < FEW and not told.counted
+    with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"tile_{told.figure}_{told.value}_{key}"):
+        with st.container(gap="xsmall"):
+            st.metric(
+                told.label,
+                tables.few(figure) if few else told.written(figure.values.get(told.value)),
+                **_change(told, found),
+                chart_data=_trend(figure, told.spark),
+                chart_type="bar" if told.bars else "line",
+                help=_help(figure, found if told.more else None),
+            )
+            for line in tables.beside(figure, told.value, few):
+                st.caption(text(line))
+        explain_button(figure, told.label, key=f"{told.value}_{key}")
 
 
-def _delta(found: Comparison, written: Callable[[float | None], str]) -> str:
-    was = "no data before" if found.before is None else f"was {written(found.before)}"
-    return f"{was}: {WORDS[found.verdict]}" if found.difference is not None else was
+def _change(told: Tile, found: Comparison | None) -> dict[str, Any]:
+    """How a metric says what it was before, and whether that is a clear change: in words, the colour only underlines them."""
+    if found is None:
+        return {"delta": None, "delta_color": "blue"}
+    if found.before is None:
+        return {"delta": "no data before", "delta_color": "gray", "delta_arrow": "off"}
+    was = text(f"was {told.written(found.before).removesuffix(' / week')}")
+    if not told.more:
+        return {"delta": was, "delta_color": "gray", "delta_arrow": "off"}
+    if found.verdict not in ("more", "less"):
+        return {"delta": found.verdict, "delta_color": "gray", "delta_arrow": "off", "delta_description": was}
+    more = found.verdict == "more"
+    colour = "gray" if not told.good else "green" if told.good == found.verdict else "red"
+    return {
+        "delta": told.more if more else told.less,
+        "delta_color": colour,
+        "delta_arrow": "up" if more else "down",
+        "delta_description": was,
+    }
 
 
-def _trend(figure: Figure, column: str | None) -> list[float] | None:
+def _help(figure: Figure, found: Comparison | None) -> str:
+    rule = "" if found is None else f" The period before is as long as this one and ends where it begins. Compared as {found.rule}."
+    return text(figure.definition + rule)
+
+
+def _trend(figure: Figure, column: str) -> list[float] | None:
     """The figure by whole week, without the weeks that have no value."""
-    if column is None or figure.series is None or column not in figure.series:
+    if not column or figure.series is None or column not in figure.series:
         return None
     whole = figure.series[figure.series["whole"]][column].dropna()
     return [float(value) for value in whole] if len(whole) > 1 else None
 
 
-def _beside(figure: Figure, few: bool) -> str:
-    """What stands beside the number: n, coverage, interval or p85; few observations one by one."""
-    if few:
-        return "each: " + ", ".join(theme.duration(hours) for hours in sorted(figure.rows["hours"]))
-    said = [f"n = {figure.n:,}" + (f" of {figure.of:,}" if figure.of is not None and figure.of != figure.n else "")]
-    values = figure.values
-    if values.get("low") is not None:
-        said.append(f"95 % interval {theme.rate(values['low'])} to {theme.rate(values['high'])}")
-    if values.get("p85") is not None:
-        said.append(f"85 % within {theme.duration(values['p85'])}")
-    if values.get("days") is not None:
-        said.append(f"on {values['days']:.0f} days")
-    if values.get("open"):
-        said.append(f"{values['open']:.0f} open")
-    return " · ".join(said)
+# Where it comes from. --------------------------------------------------------------------------------------------------
 
 
-def explain_button(figure: Figure, label: str, key: str = "") -> None:
+def explain_button(figure: Figure, label: str, key: str = "", said: str = WHERE_FROM) -> None:
     """Opens where the number comes from."""
-    if st.button("Where this number comes from", key=f"explain_{figure.name}_{key}", type="tertiary", icon=":material/help:"):
-        explain(figure, label)
+    if st.button(said, key=f"explain_{figure.name}_{key}", type="tertiary", icon=":material/help:"):
+        st.dialog(text(f"{label}: where it comes from"), width="large", icon=":material/help:")(explain)(figure)
 
 
-@st.dialog("Where this number comes from", width="large", icon=":material/help:")
-def explain(figure: Figure, label: str) -> None:
-    """The definition, the rule with its figures, the rows that were counted, and what was left out and why."""
-    st.subheader(text(label))
-    st.markdown(text(figure.definition))
-    st.markdown(f"**{text(figure.rule)}**")
-    if figure.of is not None:
-        st.caption(f"{figure.n:,} of {figure.of:,} that could have counted")
-    for name, words in figure.said.items():
-        st.caption(f"{text(name.capitalize())}: {text(words)}")
-    flow = data.measures(Choice(None, None, 26, False)).flow
-    rows = rows_shown(figure.rows, flow.people, flow.config.privacy.people)
+def explain(figure: Figure) -> None:
+    """The rule with its figures, the definition, the rows that were counted, and what was left out and why."""
+    st.markdown(f"**{text(tables.summary(figure))}**")
+    st.markdown(text(f"Counted: {figure.rule}."))
+    st.caption(text(f"Definition: {figure.definition}"))
+    if figure.of and figure.of != figure.n:
+        st.progress(min(figure.n / figure.of, 1.0), text=text(f"{figure.n:,} of {figure.of:,} that could have counted"))
+    if "why" in figure.said:
+        st.info(text(figure.said["why"]), icon=":material/event_busy:")
+    rows = data.shown(figure.rows)
     counted, left = st.tabs([f"Counted ({len(rows):,})", f"Left out ({len(figure.left_out):,})"])
     with counted:
-        table(rows, flow.config.timezone, key=f"rows_{figure.name}")
-        st.download_button("These rows as CSV", lambda: csv(rows), f"{figure.name}.csv", "text/csv", on_click="ignore", key=f"csv_{figure.name}")
+        _rows(rows, figure.name, "Nothing was counted.")
     with left:
-        if figure.left_out.empty:
-            st.markdown("Nothing was left out.")
-        else:
+        if len(figure.left_out):
             reasons = figure.left_out["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
-            st.dataframe(reasons, hide_index=True)
-            st.dataframe(figure.left_out, hide_index=True)
+            table(reasons, key=f"reasons_{figure.name}")
+        _rows(figure.left_out, f"{figure.name}_left_out", "Nothing was left out.")
 
 
-def table(rows: pd.DataFrame, zone: str, key: str | None = None) -> None:
-    """Rows with times in the reporting zone, links as links."""
-    shown = rows.copy()
-    config = {}
-    for name in shown.columns:
-        if isinstance(shown[name].dtype, pd.DatetimeTZDtype):
-            shown[name] = shown[name].dt.tz_convert(zone).dt.tz_localize(None)
-            config[name] = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
-        elif name == "url":
-            config[name] = st.column_config.LinkColumn("link", display_text="open")
-        elif shown[name].dtype.kind == "f":
-            config[name] = st.column_config.NumberColumn(format="%.1f")
-    st.dataframe(shown, hide_index=True, column_config=config, key=key)
+def _rows(rows: pd.DataFrame, name: str, nothing: str) -> None:
+    if rows.empty:
+        st.caption(nothing)
+        return
+    table(rows, key=f"rows_{name}")
+    st.download_button(
+        "These rows as CSV",
+        lambda: tables.csv(rows),
+        f"{tables.file_name(name)}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"csv_{name}",
+    )
 
 
-def csv(rows: pd.DataFrame) -> bytes:
-    """Rows as CSV for a spreadsheet: a cell that would be a formula is quoted, times are ISO in UTC."""
-    ready = rows.copy()
+def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) -> None:
+    """Rows as a table: times in the reporting zone, links as links, column names in words."""
+    zone = data.told().config.timezone
+    ready = tables.ready(rows, zone)
+    config: dict[str, Any] = {}
     for name in ready.columns:
-        if ready[name].dtype == "str" or ready[name].dtype == object:
-            cells = ready[name].astype("object")
-            ready[name] = cells.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell)
-    return ready.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode("utf-8-sig")
+        label = tables.LABELS.get(name, str(name).replace("_", " "))
+        kind = ready[name].dtype.kind
+        if kind == "M":
+            config[name] = st.column_config.DatetimeColumn(label, format="D MMM YYYY, HH:mm")
+        elif name == "sha":
+            config[name] = st.column_config.Column(label, width="small")
+        elif name == "url":
+            config[name] = st.column_config.LinkColumn("link", display_text="open", width="small")
+        elif name in tables.SHARES:
+            config[name] = st.column_config.NumberColumn(label, format="percent")
+        elif kind == "f":
+            config[name] = st.column_config.NumberColumn(label, format="%.1f")
+        else:
+            config[name] = st.column_config.Column(label)
+    st.dataframe(ready, hide_index=True, column_config=config, key=key, placeholder="–", alt=alt)
 
 
-def card(title: str, finding: str, chart: alt.Chart | alt.LayerChart | None, key: str, **options: object) -> object:
-    """A chart with what it says; without data it says that."""
-    with st.container(border=True, height="stretch", key=f"card_{key}"):
-        st.subheader(text(title))
-        st.caption(text(finding))
-        if chart is None:
-            st.info("No data for this in the window. That is not the same as zero.", icon=":material/event_busy:")
-            return None
-        return st.altair_chart(chart, width="stretch", key=key, alt=f"{title}. {finding}", **options)
+# A chart. --------------------------------------------------------------------------------------------------------------
 
 
-def naive(rows: pd.DataFrame, zone: str, *names: str) -> pd.DataFrame:
-    """Times as naive local ones: a chart shows the same wall clock to every viewer."""
-    return rows.assign(**{name: rows[name].dt.tz_convert(zone).dt.tz_localize(None) for name in names})
+def card(title: str, finding: str, chart: alt.Chart | alt.LayerChart | None, figure: Figure, key: str) -> None:
+    """A chart with what it says and where it comes from; without data it says that."""
+    with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"card_{key}"):
+        with st.container(gap="xsmall"):
+            st.subheader(title, anchor=False)
+            st.caption(text(finding))
+            if chart is None:
+                st.info(text(figure.said.get("why", NOT_ZERO)), icon=":material/event_busy:")
+            else:
+                st.altair_chart(chart, width="stretch", key=key, alt=f"{title}. {finding}")
+        explain_button(figure, title, key=key, said="Where these numbers come from")

@@ -3,6 +3,7 @@
 import html
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from dashboard.theme import DARK, EXPORT_FONT, GRID, INK, LIGHT, PAPER
 
@@ -36,12 +37,8 @@ def _palette(theme: str, roles: dict[str, str], **colours: str) -> Palette:
     )  # fmt: skip
 
 
-LIGHT_PAPER = _palette(
-    "light", LIGHT, panel="#f4f6fa", wait="#e8873a", wait_soft="#fdf1e5", wait_text="#97430a", work="#3f7be0"
-)
-DARK_PAPER = _palette(
-    "dark", DARK, panel="#182133", wait="#d98a3d", wait_soft="#38260f", wait_text="#f8bb7c", work="#5c8cf0"
-)
+LIGHT_PAPER = _palette("light", LIGHT, panel="#f4f6fa", wait="#e8873a", wait_soft="#fdf1e5", wait_text="#97430a", work="#3f7be0")
+DARK_PAPER = _palette("dark", DARK, panel="#182133", wait="#d98a3d", wait_soft="#38260f", wait_text="#f8bb7c", work="#5c8cf0")
 PAGE = Palette(
     font="var(--st-font)",
     text="var(--st-text-color)",
@@ -96,10 +93,28 @@ def fitted(text: str, room: float, size: float, bold: bool = False) -> str:
     return ""
 
 
-def element(tag: str, content: str = "", **attributes: object) -> str:
+def wrapped(text: str, room: float, size: float, bold: bool = False) -> list[str]:
+    """A text on one line or, broken between words, on two; the last is cut where there is not enough room.
+
+    >>> wrapped("Review", 100, 12), wrapped("Release approval board", 92, 12)
+    (['Review'], ['Release', 'approval board'])
+    """
+    if width(text, size, bold) <= room:
+        return [text]
+    words = text.split(" ")
+    for end in range(len(words) - 1, 0, -1):
+        first = " ".join(words[:end])
+        if width(first, size, bold) <= room:
+            return [first, fitted(" ".join(words[end:]), room, size, bold)]
+    return [fitted(text, room, size, bold)]
+
+
+def element(tag: str, content: str = "", **attributes: Any) -> str:
     """One element; content is markup, attributes are values. A trailing underscore is dropped, others become hyphens."""
     told = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escaped(_short(value))}"' for name, value in attributes.items() if value is not None
+        f' {name.rstrip("_").replace("_", "-")}="{escaped(_short(value))}"'
+        for name, value in attributes.items()
+        if value is not None
     )
     return f"<{tag}{told}>{content}</{tag}>" if content else f"<{tag}{told}/>"
 
@@ -124,9 +139,11 @@ def line(*points: tuple[float, float], stroke: str, thick: float = 1.5, dash: st
 def polygon(*points: tuple[float, float], fill: str, stroke: str | None = None, thick: float = 1.5) -> str:
     """A closed shape through points."""
     told = " ".join(f"{_short(float(x))},{_short(float(y))}" for x, y in points)
-    return element("polygon", points=told, fill=fill, stroke=stroke, stroke_width=thick if stroke else None, stroke_linejoin="round")
+    return element(
+        "polygon", points=told, fill=fill, stroke=stroke, stroke_width=thick if stroke else None, stroke_linejoin="round"
+    )
 
 
-def box(x: float, y: float, wide: float, high: float, fill: str, radius: float = 0, **more: object) -> str:
+def box(x: float, y: float, wide: float, high: float, fill: str, radius: float = 0, **more: Any) -> str:
     """A rectangle."""
     return element("rect", x=x, y=y, width=wide, height=high, rx=radius or None, fill=fill, **more)

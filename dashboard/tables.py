@@ -1,51 +1,240 @@
-"""Figures as tables: words for people, one row a thing."""
+"""Figures and frames in words and as tables: how they are written, never how they are computed."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from dashboard import theme
-from vsm.metrics.figure import Figure
+from vsm.measure import Measures
+from vsm.metrics.figure import FEW, Figure, definition
+from vsm.metrics.stages import stages as time_in_stage
 from vsm.workflow import Workflow
 
-
-def per_week(value: float | None) -> str:
-    """A number of things a week."""
-    return "–" if value is None else f"{value:.1f} a week"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
 
 
-def by_application(applications: dict[str, dict[str, Figure]]) -> pd.DataFrame:
-    """The five DORA metrics, a row an application, in the order of their names: no ranking."""
-    return pd.DataFrame(
-        [
-            {
-                "application": name,
-                "deployments": per_week(figures["deployment_frequency"].values["per_week"]),
-                "n": figures["deployment_frequency"].n,
-                "change lead time": theme.duration(figures["change_lead_time"].values["p50"]),
-                "change fail rate": theme.rate(figures["change_fail_rate"].values["value"]),
-                "recovery time": theme.duration(figures["failed_deployment_recovery_time"].values["p50"]),
-                "rework rate": theme.rate(figures["deployment_rework_rate"].values["value"]),
-            }
-            for name, figures in sorted(applications.items())
-        ]
+# A figure in words. ----------------------------------------------------------------------------------------------------
+
+
+def few(figure: Figure) -> str:
+    """What a tile says of fewer than five: of a share how many of how many, else how many there are; no percentile."""
+    values = figure.values
+    hits = next((values[name] for name in ("failed", "unplanned", "items") if values.get(name) is not None), None)
+    if hits is None and figure.unit == "share" and "work_hours" not in values:
+        hits = round((values.get("value") or 0.0) * figure.n)
+    return f"{figure.n} seen" if hits is None else f"{theme.number(hits)} of {figure.n}"
+
+
+def beside(figure: Figure, value: str, is_few: bool) -> Iterator[str]:
+    """What stands beside a number: its ends, n and coverage, interval or p85; few observations one by one."""
+    values = figure.values
+    if is_few and "hours" in figure.rows:
+        yield "each: " + ", ".join(theme.duration(hours) for hours in sorted(figure.rows["hours"]))
+    elif is_few:
+        yield f"fewer than {FEW}: too few for a percentile or a rate"
+    if values.get(value) is None and not is_few:
+        yield figure.said.get("why", "no data in this window, which is not zero")
+        return
+    yield " · ".join(_parts(figure, is_few))
+    if "start" in figure.said and "end" in figure.said:
+        yield f"from {figure.said['start']} to {figure.said['end']}"
+
+
+def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
+    values = figure.values
+    yield f"n = {figure.n:,}" + (f" of {figure.of:,}" if figure.of is not None and figure.of != figure.n else "")
+    if values.get("low") is not None and values.get("high") is not None:
+        yield f"95 % interval {theme.rate(values['low'])} to {theme.rate(values['high'])}"
+    if values.get("p85") is not None and not is_few:
+        yield f"85 % within {theme.duration(values['p85'])}"
+    if values.get("days") is not None:
+        yield f"on {theme.many(int(values['days'] or 0), 'day')}"
+    if "now" in values and values.get("mean") is not None:
+        yield f"{theme.number(values['mean'])} on average"
+    if values.get("open"):
+        yield f"{theme.number(values['open'])} still open"
+
+
+def stage_figure(measures: Measures, stage: str) -> Figure:
+    """The numbers of one stage with the visits behind them; nothing is counted anew, the visits are only picked out."""
+    assert measures.stages is not None, "a stage has a map"  # noqa: S101
+    row = measures.stages[measures.stages["stage"] == stage].to_dict("records")[0]
+    visits = measures.visits
+    mine = visits[(visits["stage"] == stage) & measures.scope.holds(visits["left"])]
+    about = measures.items.drop_duplicates("item").set_index("item")[["title", "url"]]
+    columns = ["item", "title", "url", "kind_in", "queued", "started", "finished", "left", "wait", "work", "dwell"]
+    names = {"wait_p50": "median_wait_hours", "work_p50": "median_work_hours", "dwell_p50": "median_stay_hours"}
+    return Figure(
+        name=f"stage {stage}",
+        values={said: row[name] for name, said in names.items()},
+        n=int(row["visits"]),
+        unit="hours",
+        definition=definition(time_in_stage),
+        rule=(
+            f"visits to {stage} that were left in the window; wait and work only where both can be told apart "
+            f"(wait n = {row['wait_n']}, work n = {row['work_n']}), elapsed time, percentiles by nearest rank"
+        ),
+        rows=mine.join(about, on="item")[columns].reset_index(drop=True),
     )
+
+
+WRITTEN = {"p50": "median", "p85": "85 % within", "p95": "95 % within", "value": "", "per_week": ""}
+RATES = ("value", "low", "high", "share", "hours_known", "moves_known", "never_sent_back", "rolled")
+
+
+def summary(figure: Figure) -> str:
+    """A figure's values with their names, and n."""
+    told = []
+    for name, value in figure.values.items():
+        if name == "low":
+            told.append(f"95 % interval {theme.rate(value)} to {theme.rate(figure.values.get('high'))}")
+        elif name != "high":
+            said = WRITTEN.get(name, name.removesuffix("_hours").replace("_", " "))
+            told.append(f"{said} {_value(name, value, figure)}".strip())
+    return " · ".join([*told, f"n = {figure.n:,}"])
+
+
+def _value(name: str, value: float | None, figure: Figure) -> str:
+    if name in RATES:
+        return theme.rate(value)
+    if name == "per_week":
+        return theme.per_week(value)
+    if name.endswith("_hours") or (figure.unit == "hours" and name.startswith("p") and name[1:].isdigit()):
+        return theme.duration(value)
+    return theme.number(value)
+
+
+# What columns are called, where their names alone do not say it; hours and shares stay numbers, so that they sort.
+LABELS = {
+    "visits": "visits that ended", "wait_p50": "wait, median h", "wait_p85": "wait, 85 % within h", "wait_mean": "wait, mean h",
+    "wait_n": "wait n", "work_p50": "work, median h", "work_p85": "work, 85 % within h", "work_mean": "work, mean h",
+    "work_n": "work n",
+    "dwell_p50": "stay, median h", "dwell_p85": "stay, 85 % within h", "dwell_mean": "stay, mean h", "dwell_n": "stay n",
+    "dwell_total": "hours in it, all items", "wip_mean": "in it on average", "wip_now": "in it now", "wip_limit": "limit",
+    "over_limit": "time over the limit", "arrivals": "came in", "departures": "left", "rework_visits": "came back",
+    "queue_share": "time with a queue", "has_capacity": "people work in it", "n": "moves", "backward": "back",
+    "person_changed": "another person", "team_changed": "another team", "people_n": "person known", "teams_n": "team known",
+    "hours": "hours", "wait": "wait, h", "work": "work, h", "dwell": "stay, h", "kind_in": "came", "finished_at": "when",
+}  # fmt: skip
+SHARES = frozenset({"over_limit", "queue_share", "person_changed", "team_changed"})
+
+
+# Frames as tables. -----------------------------------------------------------------------------------------------------
+
+
+def ready(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """Rows to look at: naive local times, lengths in hours, addresses of the web only, the link behind the id."""
+    shown = rows.copy()
+    for name in shown.columns:
+        if isinstance(shown[name].dtype, pd.DatetimeTZDtype):
+            shown[name] = shown[name].dt.tz_convert(zone).dt.tz_localize(None)
+        elif shown[name].dtype.kind == "m":
+            shown[name] = shown[name].dt.total_seconds() / 3600
+        elif name == "url":
+            shown[name] = shown[name].where([_may_follow(url) for url in shown[name]])
+    if "url" in shown and len(shown.columns) > 1:
+        first, *rest = [name for name in shown.columns if name != "url"]
+        shown = shown[[first, "url", *rest]] if shown["url"].notna().any() else shown[[first, *rest]]
+    return shown
+
+
+def _may_follow(url: object) -> bool:
+    """Only addresses of the web: one that runs a script is none."""
+    try:
+        return isinstance(url, str) and urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+def naive(rows: pd.DataFrame, zone: str, *names: str) -> pd.DataFrame:
+    """Times as naive local ones: a chart shows the same wall clock to every viewer."""
+    return rows.assign(**{name: rows[name].dt.tz_convert(zone).dt.tz_localize(None) for name in names})
+
+
+def csv(rows: pd.DataFrame) -> bytes:
+    """Rows as CSV for a spreadsheet: a cell that would be a formula is quoted, times are ISO in UTC."""
+    guarded = rows.copy()
+    for name in guarded.columns:
+        if guarded[name].dtype.kind == "M":
+            guarded[name] = guarded[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        elif guarded[name].dtype in ("str", "object"):
+            cells = guarded[name].astype("object")
+            guarded[name] = cells.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+    told: str = guarded.to_csv(index=False)
+    return told.encode("utf-8-sig")
+
+
+def file_name(name: str) -> str:
+    """A name that every file system takes."""
+    return "".join(sign if sign.isalnum() else "_" for sign in name)
+
+
+def in_map_order(frame: pd.DataFrame, line: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows with a stage in the order of the map."""
+    names = [] if line is None else list(line["stage"])
+    return frame[frame["stage"].isin(names)].sort_values("stage", key=lambda stages: stages.map(names.index), ignore_index=True)
+
+
+EVIDENCE = {
+    "queue_share": ("Queue not empty", theme.rate),
+    "utilisation": ("People busy", theme.rate),
+    "wait_mean_hours": ("Wait, mean", theme.duration),
+    "work_mean_hours": ("Work, mean", theme.duration),
+    "wip_mean": ("In it on average", theme.number),
+    "arrivals_per_week": ("Come in a week", theme.number),
+    "departures_per_week": ("Leave a week", theme.number),
+    "grows_with_wip": ("Grows with work in progress (correlation)", theme.number),
+    "overtaken": ("Parked, left out", theme.number),
+}
+
+
+def evidence(ranking: pd.DataFrame) -> pd.DataFrame:
+    """What speaks for and against each stage as the constraint, in words."""
+    rows = [
+        {"Stage": row["stage"]} | {title: written(row["evidence"].get(name)) for name, (title, written) in EVIDENCE.items()}
+        for row in ranking.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+NOTES = {"blocked": "blocked", "old": "older than usual here"}
+
+
+def cards(found: list[dict[str, object]]) -> pd.DataFrame:
+    """The cards of one stage's column on the board as a table."""
+    rows = [
+        {
+            "Item": card["key"],
+            "url": card["url"],
+            "Title": card["title"],
+            "Type": card["type"],
+            "State": "in work" if card["working"] else "waiting",
+            "Note": ", ".join(word for name, word in NOTES.items() if card[name]),
+            "Here for, days": round(float(card["in_stage_hours"]) / 24, 1),  # type: ignore[arg-type]
+            "In progress for, days": round(float(card["age_hours"]) / 24, 1),  # type: ignore[arg-type]
+        }
+        for card in found
+    ]
+    return pd.DataFrame(rows)
 
 
 def meanings(workflow: Workflow) -> pd.DataFrame:
     """What each status and event of a stream means."""
-    rows = [{"stage": "(before the stages)", "waiting": ", ".join(workflow.new)}]
+    rows = [{"Stage": "before the stages", "Waiting": ", ".join(workflow.new)}]
     rows += [
         {
-            "stage": stage.name,
-            "waiting": ", ".join(stage.waiting),
-            "active": ", ".join(stage.active),
-            "opened by": ", ".join(stage.opens),
-            "started by": ", ".join(stage.starts),
-            "closed by": ", ".join(stage.closes),
-            "people": stage.people,
-            "limit": stage.wip_limit,
-            "team": stage.team,
+            "Stage": stage.name,
+            "Waiting": ", ".join(stage.waiting),
+            "Active": ", ".join(stage.active),
+            "Opened by": ", ".join(stage.opens),
+            "Started by": ", ".join(stage.starts),
+            "Closed by": ", ".join(stage.closes),
+            "People": theme.number(stage.people),
+            "Limit": theme.number(stage.wip_limit),
+            "Team": stage.team or theme.NONE,
         }
         for stage in workflow.stages
     ]
-    rows += [{"stage": f"({end})", "active": ", ".join(getattr(workflow, end))} for end in ("done", "cancelled", "ignored")]
-    return pd.DataFrame(rows)
+    rows += [{"Stage": end, "Waiting": ", ".join(getattr(workflow, end))} for end in ("done", "cancelled", "ignored")]
+    return pd.DataFrame(rows).fillna("")

@@ -110,7 +110,10 @@ def by_application(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataF
     )
     rows = [
         {"Application": name}
-        | {title: f"{written(figures[metric].values.get(value))} (n {figures[metric].n:,})" for title, metric, value, written in columns}
+        | {
+            title: f"{written(figures[metric].values.get(value))} (n {figures[metric].n:,})"
+            for title, metric, value, written in columns
+        }
         for name, figures in sorted(applications.items())
     ]
     return pd.DataFrame(rows, columns=["Application", *(title for title, *_ in columns)])

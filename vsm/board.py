@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from vsm.measure import Measures
-from vsm.metrics.figure import hours
+from vsm.metrics.figure import hours, percentiles
 from vsm.metrics.stages import inside
 
 
@@ -73,3 +73,21 @@ def _card(row: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def ages(measures: Measures) -> pd.DataFrame:
+    """The items in progress for the ageing chart: item, title, stage, position, age_hours, since the first stage."""
+    rows = measures.figures["work_item_age"].rows
+    stages = pd.DataFrame() if measures.stages is None else measures.stages
+    places = {name: place for place, name in enumerate(stages["stage"] if len(stages) else [])}
+    here = rows[rows["stage"].isin(list(places))]
+    return here.assign(position=here["stage"].map(places).astype("int64"), age_hours=here["hours"])
+
+
+def age_bands(measures: Measures) -> pd.DataFrame:
+    """How old items were when they left each stage in the window: stage, p50, p85, p95 in hours since their first stage, n."""
+    left = measures.visits[measures.scope.holds(measures.visits["left"])]
+    left = left.merge(measures.items[["item", "first_queued"]], on="item")
+    left = left.assign(age=hours(left["left"] - left["first_queued"]))
+    rows = [{"stage": stage, **percentiles(part["age"], 50, 85, 95), "n": len(part)} for stage, part in left.groupby("stage", sort=False)]
+    return pd.DataFrame(rows, columns=["stage", "p50", "p85", "p95", "n"])

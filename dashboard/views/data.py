@@ -4,50 +4,74 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, parts, tables, theme
+from dashboard.parts import Tile
 from vsm.definitions import definitions
 
-choice, measures = parts.head("Can I trust this?")
+COVERAGE = (
+    Tile("Finished tickets with a change", "tickets_linked", "value", theme.rate),
+    Tile("Merged changes in production", "changes_deployed", "value", theme.rate),
+    Tile("Incidents laid to a deployment", "incidents_linked", "value", theme.rate),
+)
+PEOPLE = {
+    "pseudonyms": "People are shown under pseudonyms.",
+    "names": "People are shown by name, as the configuration says.",
+    "none": "People are not shown.",
+}
+
+choice, measures = parts.head(parts.TRUST)
 flow = measures.flow
 zone = flow.config.timezone
+before = data.measures_before(choice).figures if choice.compare else {}
 
-st.header("Sources")
-runs = data.harvests()
-parts.table(runs.drop_duplicates("source")[["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]], zone)
-with st.expander("Facts in the store"):
+st.header("Sources", anchor=False)
+runs = data.harvests().drop_duplicates("source")[["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]]
+parts.table(runs, alt="The last run of each source")
+with st.expander("How many facts there are of each kind"):
     counts = pd.DataFrame(flow.facts.counts().items(), columns=["table", "rows"])
-    st.dataframe(counts, hide_index=True)
+    st.dataframe(counts, hide_index=True, alt="Facts by table")
 
-st.header("Coverage")
-with st.grid(3, min_column_width=260):
-    for label, name in (
-        ("Finished tickets with a change", "tickets_linked"),
-        ("Merged changes in production", "changes_deployed"),
-        ("Incidents laid to a deployment", "incidents_linked"),
-    ):
-        parts.tile(label, measures.figures[name], "value", theme.rate, None, None)
+st.header("Coverage", anchor=False)
+st.caption("How much of what happened is linked, and so how much the other numbers can speak of.")
+with st.grid(3, min_column_width=300):
+    for tile in COVERAGE:
+        parts.tile(tile, measures.figures, before)
 
-st.header("Notes on the data")
+st.header("Notes on the data", anchor=False)
 if measures.quality.empty:
     st.success("No check found anything.", icon=":material/check:")
 else:
-    st.dataframe(measures.quality, hide_index=True)
+    st.dataframe(measures.quality, hide_index=True, alt="What the checks found, what it does, what would mend it")
 
-st.header("What counts as what")
+st.header("What counts as what", anchor=False)
 for one in flow.streams:
-    with st.expander(f"Stages of {parts.text(one.name)}" + (" (derived)" if one.workflow.derived else "")):
+    with st.expander(f"Stages of {parts.text(one.name)}" + (", derived" if one.workflow.derived else "")):
         for note in one.workflow.notes:
             st.caption(parts.text(note))
-        st.dataframe(tables.meanings(one.workflow), hide_index=True)
+        st.dataframe(tables.meanings(one.workflow), hide_index=True, key=f"meanings_{one.name}", alt=f"Stages of {one.name}")
+days = flow.config.incidents.link_within_days
+production = ", ".join(flow.config.production.environments)
 st.markdown(
-    f"Production is an environment whose name says {parts.text(', '.join(flow.config.production.environments))}. "
-    f"An incident may be laid to a deployment of the same application up to {flow.config.incidents.link_within_days:g} days before it. "
-    f"Weeks begin on Monday in {parts.text(zone)}. People are shown as {flow.config.privacy.people}."
+    "\n".join(
+        f"- {parts.text(said)}"
+        for said in (
+            f"Production is an environment whose name has one of the words {production}.",
+            f"An incident may be laid to its application's last deployment in the {days:g} days before.",
+            f"Weeks begin on Monday, and times are shown, in {zone}. Durations are elapsed time unless a number says otherwise.",
+            f"The window ends with the newest fact, {parts.local(flow.now, zone)}.",
+            PEOPLE[flow.config.privacy.people],
+        )
+    )
 )
 
-st.header("Definitions")
+st.header("Definitions", anchor=False)
 told = pd.DataFrame(definitions(), columns=["group", "metric", "definition", "more"])
 for group, rows in told.groupby("group", sort=False):
-    st.subheader(group)
-    for row in rows.itertuples():
-        with st.expander(f"**{row.metric}**: {parts.text(row.definition)}"):
-            st.text(row.more or "Nothing more to say.")
+    st.subheader(group, anchor=False)
+    with st.grid(2, min_column_width=420):
+        for row in rows.itertuples():
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f"**{row.metric}**")
+                st.markdown(parts.text(row.definition))
+                if row.more:
+                    with st.expander("In full"):
+                        st.text(row.more)

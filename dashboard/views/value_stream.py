@@ -2,45 +2,76 @@
 
 import streamlit as st
 
+from dashboard import data, parts, tables, theme
 from dashboard import map as drawing
-from dashboard import parts
-from dashboard.map_component import value_stream_map
+from dashboard.map_component import chosen_stage, value_stream_map
+from dashboard.parts import Tile
+from vsm.board import columns
 from vsm.measure import Measures
 
+TILES = (
+    Tile("Flow efficiency", "flow_efficiency", "value", theme.rate),
+    Tile("Finished items that were sent back", "rework", "share", theme.rate),
+    Tile("Handoffs on an item's way", "handoffs_per_item", "mean", theme.number),
+    Tile("Work in progress now", "wip", "now", theme.number, True),
+)
+
 choice, measures = parts.head("Where does work wait?")
+before = dict(parts.maps(choice, data.measures_before(choice))) if choice.compare else {}
 
 
 def stream(name: str, one: Measures) -> None:
-    """The map of one stream, and the items of the stage that was clicked."""
+    """The map of one stream, and the items of the stage that was chosen on it."""
+    if one.graph is None or one.constraint is None:
+        return
     key = f"map_{name}"
-    chosen = st.session_state.get(key, {}).get("stage") if isinstance(st.session_state.get(key), dict) else None
+    efficiency = one.figures["flow_efficiency"]
+    told = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
     with st.container(border=True, key=f"card_{key}"):
-        st.subheader(parts.text(name))
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.header(parts.text(name), anchor=False, width="content")
+            parts.only_button(name, measures)
         st.markdown(parts.text(one.constraint.why))
-        if one.workflow.derived:
-            st.caption(parts.text(" ".join(one.workflow.notes)))
-        svg = drawing.value_stream_svg(one.graph, constraint=one.constraint.stage, selected=chosen)
-        clicked = value_stream_map(svg, chosen, key=key)
-    if clicked:
-        panel(clicked, one)
-    with st.expander("The same numbers as a table, and where they come from"):
-        parts.table(one.stages, one.flow.config.timezone)
-        st.markdown("Moves between stages")
-        parts.table(one.moves, one.flow.config.timezone)
-        parts.explain_button(one.figures["flow_efficiency"], "Flow efficiency", key=name)
-        parts.explain_button(one.figures["rework"], "Items with rework", key=name)
+        for note in one.workflow.notes if one.workflow else ():
+            st.caption(parts.text(note))
+        stage = value_stream_map(drawing.value_stream_svg(told, selected=chosen_stage(key)), key=key)
+        if stage is None:
+            st.caption("Choose a stage to see which items are in it, and the visits behind its numbers.")
+    if stage is not None:
+        panel(stage, one)
+    with st.grid(4, min_column_width=280):
+        for tile in TILES:
+            parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)
+    with st.expander("The same numbers as tables, and the evidence for the constraint"):
+        parts.table(one.stages, key=f"stages_{name}", alt=f"Stages of {name}")
+        st.caption("Moves from stage to stage in the window")
+        parts.table(one.moves, key=f"moves_{name}", alt=f"Moves of {name}")
+        st.caption("What speaks for and against each stage with people of its own as the constraint")
+        if one.constraint.confidence is not None:
+            st.caption(
+                parts.text(f"{theme.rate(one.constraint.confidence)} of windows made of resampled weeks give the same answer.")
+            )
+        st.dataframe(tables.evidence(one.constraint.ranking), hide_index=True, key=f"evidence_{name}", alt=f"Evidence for {name}")
 
 
 def panel(stage: str, one: Measures) -> None:
-    """The items that are in a stage now, oldest first."""
-    st.subheader(parts.text(f"{stage}: items in it now"))
-    inside = one.items[one.items["stage"] == stage].sort_values("stage_since")
-    if inside.empty:
-        st.info("No item is in this stage now.", icon=":material/inbox:")
-        return
-    columns = ["item", "title", "type", "team", "stage_since", "first_started", "url"]
-    parts.table(inside[columns], one.flow.config.timezone, key=f"inside_{stage}")
+    """The items that are in a stage now, the oldest first, and the visits behind its numbers."""
+    column = next(found for found in columns(one) if found["name"] == stage)
+    limit = "" if column["limit"] is None else f", its limit is {theme.many(column['limit'], 'item')}"
+    with st.container(border=True, key=f"panel_{one.scope.stream}_{stage}"):
+        st.subheader(parts.text(f"{stage}: {theme.many(column['count'], 'item')} in it now{limit}"), anchor=False)
+        if column["cards"]:
+            parts.table(
+                tables.cards(column["cards"]),
+                key=f"inside_{one.scope.stream}_{stage}",
+                alt=f"Items in {stage} now, the oldest first",
+            )
+        else:
+            st.caption("No item is in this stage now.")
+        figure = tables.stage_figure(one, stage)
+        st.caption(parts.text(tables.summary(figure)))
+        parts.explain_button(figure, stage, key=str(one.scope.stream), said="Where these numbers come from")
 
 
-for name, one in measures.streams.items() or [(measures.scope.stream or choice.stream or "All work", measures)]:
+for name, one in parts.maps(choice, measures):
     stream(name, one)

@@ -66,7 +66,7 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
     )
     accurate = percent_complete_accurate(visits, told, scope)
     path = main_path(accurate)
-    return Rework(figure, accurate, rolled(accurate, path), path, loops(told, scope))
+    return Rework(figure, accurate, rolled(accurate, path), path, loops(told, visits, scope))
 
 
 def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
@@ -107,10 +107,13 @@ def rolled(accurate: pd.DataFrame, path: tuple[str, ...]) -> float | None:
     return float(np.prod(values)) if values else None
 
 
-def loops(told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """Moves to an earlier stage in the window: from, to, n, share of all moves from there; the most frequent first."""
+def loops(told: pd.DataFrame, visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """Moves to an earlier stage in the window: from, to, n, share of all visits that left there; the most frequent first.
+
+    Most visits of the last stage leave it for done, which is no move: they count in the share.
+    """
     told = told[scope.holds(told["at"])]
-    leaving = told["from"].value_counts()
+    leaving = visits.loc[scope.holds(visits["left"]), "stage"].value_counts()
     back = told[told["backward"]].groupby(list(EDGE)).size().rename("n").reset_index()
     back = back.assign(n=back["n"].astype("int64"), share=back["n"] / back["from"].map(leaving).astype("float64"))
     return back.sort_values(["n", *EDGE], ascending=[False, True, True], ignore_index=True)

@@ -1,0 +1,347 @@
+"""Charts draw what they are given: nothing else, nothing that someone may quote and no metric knows, no colour of their own."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from dashboard import theme
+from dashboard.charts import delivery, flow, marks
+
+CHARTS = Path(__file__).parents[2] / "dashboard" / "charts"
+NAN = float("nan")
+EVIL = "\"]; alert('x') //</script><img src=x>"
+WEEKS = pd.date_range("2026-09-28", periods=7, freq="7D", unit="us")
+PLACED = {"beside", "left", "right", "drawn", "position", "below", "level", "low"}  # where a mark stands, which nobody quotes
+
+
+def weekly(**columns):
+    return pd.DataFrame({"week": WEEKS, "whole": [False, *[True] * 5, False]} | columns)
+
+
+def deployments():
+    return weekly(n=[1, 7, 0, 4, 9, 6, 2])
+
+
+def lead_times():
+    n = [0, 8, 6, 0, 3, 12, 5]
+    return weekly(
+        n=n, **{f"p{share}": [share * 3.5 + week if n[week] else NAN for week in range(7)] for share in (25, 50, 75, 85, 95)}
+    )
+
+
+def failures():
+    return weekly(
+        n=[0, 8, 6, 0, 3, 12, 5],
+        failed=[0, 1, 0, 0, 1, 2, 0],
+        value=[NAN, 0.125, 0.0, NAN, 1 / 3, 1 / 6, 0.0],
+        low=[NAN, 0.022, 0.0, NAN, 0.0615, 0.047, 0.0],
+        high=[NAN, 0.471, 0.39, NAN, 0.7923, 0.448, 0.434],
+    )
+
+
+def recoveries(count=7):
+    at = pd.date_range("2026-09-28 10:30", periods=count, freq="5D", unit="us")
+    hours = [0.0, 0.4, 2.5, 3.25, 9.0, 70.5, 1.75][:count]
+    aware = at.tz_localize("UTC")
+    return pd.DataFrame(
+        {
+            "deployment": [f"shop-{number}" for number in range(count)],
+            "application": "shop",
+            "deployed_at": at,
+            "recovered_at": aware,
+            "hours": hours,
+        }
+    )
+
+
+def items(count=8):
+    at = pd.date_range("2026-09-28 10:30", periods=count, freq="4D", unit="us")
+    types = ["Feature", "Defect", None, "Feature", EVIL, "Debt", "Risk", "Feature"][:count]
+    return pd.DataFrame(
+        {
+            "item": [f"PAY-{number}" for number in range(count)],
+            "title": EVIL,
+            "type": pd.Series(types, dtype="str"),
+            "created_at": at.tz_localize("UTC"),
+            "done_at": at,
+            "hours": [11.5 * (number + 1) for number in range(count)],
+        }
+    )
+
+
+def cumulative():
+    days = pd.date_range("2026-09-28", periods=10, freq="D", unit="us")
+    lines = {"Develop": 30, "Review": 25, EVIL: 24, "Cancelled": 22, "Done": 20}
+    rows = [
+        {"day": day, "stage": stage, "position": position, "items": start + number}
+        for number, day in enumerate(days)
+        for position, (stage, start) in enumerate(lines.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def ages():
+    told = [("PAY-1", "Develop", 0, 3.5), ("PAY-2", "Develop", 0, 99.0), ("PAY-3", "QA", 1, 3680.0)]
+    return pd.DataFrame(told, columns=["item", "stage", "position", "age_hours"])
+
+
+def bands():
+    return pd.DataFrame({"stage": ["Develop", "QA"], "p50": [20.5, NAN], "p85": [60.0, NAN], "p95": [101.5, NAN]})
+
+
+def dwell():
+    return pd.DataFrame(
+        {"stage": ["Develop", "QA"], "dwell_p50": [70.5, NAN], "dwell_p85": [170.5, NAN], "dwell_n": [295, 0], "team": [EVIL, None]}
+    )
+
+
+ALL = {
+    "deployment_frequency": lambda: delivery.deployment_frequency(deployments(), per_week=4.1, pick=True),
+    "lead_time_bands": lambda: delivery.lead_time_bands(lead_times()),
+    "fail_rate": lambda: delivery.fail_rate(failures(), 4 / 34),
+    "recovery": lambda: delivery.recovery(recoveries(), 2.5, 9.0, pick=True),
+    "cumulative_flow": lambda: flow.cumulative_flow(cumulative()),
+    "cycle_scatter": lambda: flow.cycle_scatter(items(), 46.0, 80.5, 92.0, pick=True),
+    "throughput": lambda: flow.throughput(deployments().rename(columns={"n": "items"}), 4.1),
+    "ageing_wip": lambda: flow.ageing_wip(ages(), bands(), pick=True),
+    "stage_dwell": lambda: flow.stage_dwell(dwell()),
+}
+FRAMES = {
+    "deployment_frequency": (delivery.deployment_frequency, deployments),
+    "lead_time_bands": (delivery.lead_time_bands, lead_times),
+    "fail_rate": (delivery.fail_rate, failures),
+    "recovery": (delivery.recovery, recoveries),
+    "cumulative_flow": (flow.cumulative_flow, cumulative),
+    "cycle_scatter": (flow.cycle_scatter, items),
+    "throughput": (flow.throughput, lambda: deployments().rename(columns={"n": "items"})),
+    "ageing_wip": (flow.ageing_wip, ages),
+    "stage_dwell": (flow.stage_dwell, dwell),
+}
+
+
+def layers(chart):
+    return [one for layer in chart.layer for one in layers(layer)] if isinstance(chart, alt.LayerChart) else [chart]
+
+
+def frames(chart):
+    own = [layer.data for layer in layers(chart) if isinstance(layer.data, pd.DataFrame)]
+    return own or [chart.data]
+
+
+def rows(chart):
+    return [row for data in chart.to_dict()["datasets"].values() for row in data]
+
+
+def numbers(frame):
+    found = {round(float(value), 9) for name in frame.select_dtypes("number") for value in frame[name].dropna()}
+    return found | {round(value, 9) for value in (4.1, 4 / 34, 2.5, 9.0, 46.0, 80.5, 92.0)}  # the lines that were asked for
+
+
+def test_every_chart_is_tried_here():
+    public = re.findall(
+        r"^def ([a-z]\w+)\(", "".join((CHARTS / name).read_text() for name in ("delivery.py", "flow.py")), re.MULTILINE
+    )
+    assert set(public) - {"weekly_bars"} == set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_chart_follows_the_schema(name):
+    told = ALL[name]().to_dict()  # Altair validates it
+    assert told["height"] >= 120
+    assert "width" not in told  # the page's column decides
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_nothing_to_draw(name):
+    draw, frame = FRAMES[name]
+    assert draw(frame().iloc[:0]) is None
+    assert draw(None) is None
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_row_is_enough(name):
+    draw, frame = FRAMES[name]
+    one = frame().dropna().tail(1) if name not in ("cycle_scatter", "stage_dwell") else frame().head(1)
+    assert rows(draw(one))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_number_comes_from_the_frame(name):
+    given = numbers(FRAMES[name][1]()) | (numbers(bands()) if name == "ageing_wip" else set())
+    drawn = {
+        round(value, 9)
+        for row in rows(ALL[name]())
+        for column, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and column not in PLACED | {"run"}
+    }
+    assert drawn <= given
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_times_are_naive_and_durations_are_numbers(name):
+    for frame in frames(ALL[name]()):
+        kinds = {str(kind) for kind in frame.dtypes}
+        assert not [kind for kind in kinds if "timedelta" in kind or "UTC" in kind or "period" in kind]
+        assert not [name for name in frame if isinstance(frame[name].dtype, pd.DatetimeTZDtype)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_frame_stays_as_it_was(name):
+    draw, frame = FRAMES[name]
+    given = frame()
+    draw(given)
+    pd.testing.assert_frame_equal(given, frame())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_colours_are_roles_or_the_themes_ramp(name):
+    spec = ALL[name]().to_dict()
+    text = json.dumps({key: value for key, value in spec.items() if key not in ("datasets", "config", "$schema")})
+    assert not re.findall(r"#[0-9a-fA-F]{3,8}\b", text)
+    tones = {row["tone"] for row in rows(ALL[name]()) if "tone" in row}
+    assert tones <= set(theme.ROLES)
+    for layer in layers(ALL[name]()):
+        assert "color" in layer.to_dict()["encoding"], "a mark without a role is black on a dark page"
+
+
+def expressions(told):
+    """The label expressions anywhere in a chart's specification."""
+    if isinstance(told, dict):
+        return [found for key, value in told.items() for found in ([value] if key == "labelExpr" else expressions(value))]
+    return [found for value in told for found in expressions(value)] if isinstance(told, list) else []
+
+
+@pytest.mark.parametrize("name", ["cumulative_flow", "cycle_scatter"])
+def test_names_stay_text_in_expressions(name):
+    """A label expression is a lookup in quoted JSON: what a name holds never ends the quotation."""
+    told = [found for found in expressions(ALL[name]().to_dict()) if "alert" in found]
+    assert told
+    for expression in told:
+        names, rest = json.JSONDecoder().raw_decode(expression[1:])
+        assert EVIL in names.values()
+        assert expression[1:][rest:] in (")[datum.value]", ")[format(datum.value, 'd')]")
+
+
+@pytest.mark.parametrize("name", ["deployment_frequency", "throughput"])
+def test_a_week_without_any_is_a_zero_in_words(name):
+    texts = [layer for layer in layers(ALL[name]()) if layer.to_dict()["mark"]["type"] == "text"]
+    assert [len(layer.data) for layer in texts] == [1]
+    assert texts[0].to_dict()["mark"]["text"] == "0"
+
+
+def test_labels_of_weeks_are_mondays():
+    axis = layers(ALL["deployment_frequency"]())[0].to_dict()["encoding"]["x"]["axis"]
+    days = [pd.Timestamp(year=at["year"], month=at["month"], day=at["date"]) for at in axis["values"]]
+    assert days == list(WEEKS)
+    assert {day.day_name() for day in days} == {"Monday"}
+
+
+def test_many_weeks_have_labels_on_some_mondays_only():
+    series = pd.DataFrame({"week": pd.date_range("2025-01-06", periods=52, freq="7D"), "whole": True, "n": 1})
+    axis = layers(delivery.deployment_frequency(series))[0].to_dict()["encoding"]["x"]["axis"]
+    assert len(axis["values"]) <= marks.MOST_TICKS
+
+
+def test_a_week_that_is_only_partly_in_the_window_is_paler_and_says_so():
+    bars = layers(ALL["deployment_frequency"]())[0]
+    assert bars.data["note"].ne("").tolist() == (~deployments()["whole"]).tolist()
+    assert bars.to_dict()["encoding"]["opacity"] == {"condition": [{"test": "datum.whole", "value": 1.0}], "value": 0.4}
+
+
+def test_gaps_stay_gaps():
+    line = next(layer for layer in layers(ALL["lead_time_bands"]()) if layer.to_dict()["mark"]["type"] == "line")
+    assert line.data["week"].tolist() == [WEEKS[week] for week in (1, 2, 4, 5, 6)]
+    assert line.data["run"].nunique() == 2
+
+
+def test_few_observations_have_no_bands():
+    chart = ALL["lead_time_bands"]()
+    banded = [layer.data["n"].min() for layer in layers(chart) if layer.to_dict()["mark"]["type"] == "rect"]
+    hollow = [layer.data["n"].max() for layer in layers(chart) if layer.to_dict()["mark"].get("filled") is False]
+    assert banded == [5, 5]
+    assert hollow == [3]
+
+
+def test_rates_have_their_interval_and_no_line_between_weeks():
+    chart = ALL["fail_rate"]()
+    kinds = [layer.to_dict()["mark"]["type"] for layer in layers(chart)]
+    assert "line" not in kinds
+    assert "22.2 %" not in json.dumps(rows(chart))
+    assert "2.2 % to 47.1 %" in {row.get("interval") for row in rows(chart)}
+
+
+@pytest.mark.parametrize(("draw", "frame"), [(delivery.recovery, recoveries), (flow.cycle_scatter, items)])
+@pytest.mark.parametrize(("count", "lines"), [(4, 0), (5, 2)])
+def test_percentiles_of_few_are_not_drawn(draw, frame, count, lines):
+    rules = [layer for layer in layers(draw(frame(count), 2.0, 40.0)) if layer.to_dict()["mark"]["type"] == "rule"]
+    assert sum(len(layer.data) for layer in rules) == lines
+
+
+def test_a_line_says_its_value_in_the_pages_words():
+    said = {row["said"] for row in rows(ALL["cycle_scatter"]()) if "level" in row}
+    assert said == {f"{share} % within {theme.duration(hours)}" for share, hours in ((50, 46.0), (85, 80.5), (95, 92.0))}
+
+
+def test_words_that_would_overlap_share_a_line():
+    rule = marks.levels({"a": 10.0, "b": 10.1, "c": 50.0}, alt.Scale(domain=[0, 100]))
+    axis = rule.to_dict()["encoding"]["y"]["axis"]
+    assert axis["values"] == [10.0, 50.0]
+    assert "a, b" in axis["labelExpr"]
+
+
+@pytest.mark.parametrize("value", [0.0, 1 / 3, 5.884615384615385, 12.0, 496.3433333333333, 1234567.25])
+def test_a_lines_words_are_found_by_its_value(value):
+    axis = marks.levels({"here": value}, alt.Scale(domain=[0, value + 1])).to_dict()["encoding"]["y"]["axis"]
+    assert json.loads(re.match(r"\((.*)\)\[", axis["labelExpr"])[1]) == {str(math.floor(axis["values"][0] * 1e6)): "here"}
+
+
+def test_the_cumulative_bands_meet():
+    for day, told in pd.concat(frames(ALL["cumulative_flow"]())).groupby("day"):
+        told = told.sort_values("position")
+        assert told["below"].tolist()[:-1] == told["items"].tolist()[1:], day
+
+
+def test_the_last_day_of_a_cumulative_flow_has_its_width():
+    assert pd.concat(frames(ALL["cumulative_flow"]()))["day"].max() == cumulative()["day"].max() + pd.Timedelta(days=1)
+
+
+def test_types_beyond_the_roles_share_one():
+    (dots,) = frames(flow.cycle_scatter(items(8).assign(type=[f"type {number}" for number in range(8)])))
+    assert dots["tone"].value_counts()["muted"] == 2
+    assert dots["tone"].nunique() == len(flow.TYPE_TONES) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "selection"),
+    [("deployment_frequency", "week"), ("recovery", "failure"), ("cycle_scatter", "items"), ("ageing_wip", "items")],
+)
+def test_what_can_be_clicked_is_selected_by_name(name, selection):
+    assert [one["name"] for one in ALL[name]().to_dict()["params"]] == [selection]
+
+
+@pytest.mark.parametrize(
+    ("most", "first_ticks"),
+    [(0.9, ["0", "10 min", "20 min"]), (5.0, ["0", "1 h", "2 h"]), (100.0, ["0", "24 h", "2 d"]), (3000.0, ["0", "30 d", "60 d"])],
+)
+def test_axes_of_hours_have_ticks_that_people_have_words_for(most, first_ticks):
+    def said(hours):  # as marks.HOURS_SAID reads
+        if hours == 0:
+            return "0"
+        return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:g} h" if hours < 48 else f"{hours / 24:g} d"
+
+    values = marks.hour_axis(most).to_dict()["values"]
+    assert [said(value) for value in values][:3] == first_ticks
+    assert values[-1] <= most
+    assert len(values) <= 7
+
+
+def test_dots_of_one_stage_stand_apart():
+    many = pd.DataFrame({"item": [f"A-{n}" for n in range(9)], "stage": "QA", "position": 0, "age_hours": 20.0})
+    (dots,) = frames(flow.ageing_wip(many))
+    assert dots["beside"].is_unique
+    assert dots["beside"].abs().max() < 0.5
