@@ -26,7 +26,7 @@ from vsm.scope import Scope
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
-Key = tuple[str, tuple[int, int], str]
+Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version, the configuration
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def said(choice: Choice) -> list[str]:
 
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
-    return store.harvests(_engine(url()))
+    (place, file, *_), _ = _key()
+    return store.harvests(_engine(place, file))
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -125,28 +126,32 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 def _key() -> tuple[Key, Config]:
     """What all that is derived depends on (the store, its version, the configuration's text), and the configuration."""
     place, configured = url(), config()
-    if not _there(place):
+    file = _file(place)
+    if file is None:
         raise NothingYet(f"There is no store at {place} yet.")
-    version = store.version(_engine(place))
+    version = store.version(_engine(place, file))
     if version[0] == 0:
-        raise NothingYet(f"The store at {_engine(place).url} holds nothing yet.")
-    return (place, version, configured.model_dump_json()), configured
+        raise NothingYet(f"The store at {_engine(place, file).url} holds nothing yet.")
+    return (place, file, version, configured.model_dump_json()), configured
 
 
-def _there(place: str) -> bool:
-    """Whether there is a file behind a URL that names one: a store that is not there yet is no error."""
-    path = place.removeprefix("sqlite:///")
-    return path == place or Path(path).exists()
+def _file(place: str) -> int | None:
+    """Which file is behind a URL that names one: another after it was deleted and made anew, None while there is none."""
+    path = place.partition("?")[0].removeprefix("sqlite:///")
+    try:
+        return Path(path).stat().st_ino if place.startswith("sqlite:///") else 0
+    except OSError:
+        return None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _engine(place: str) -> store.Engine:
+def _engine(place: str, file: int) -> store.Engine:
     return store.open_store(place, create=False)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
 def _flow(key: Key, _configured: Config) -> Flow:
-    flow = pipeline.read(store.facts(_engine(key[0])), _configured)
+    flow = pipeline.read(store.facts(_engine(*key[:2])), _configured)
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow

@@ -204,7 +204,7 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
 
 def _change(told: Tile, found: Comparison | None) -> dict[str, Any]:
     """How a metric says what it was before, and whether that is a clear change: in words, the colour only underlines them."""
-    if found is None:
+    if found is None or (found.now is None and found.before is None):
         return {"delta": None, "delta_color": "blue"}
     if found.before is None:
         return {"delta": "no data before", "delta_color": "gray", "delta_arrow": "off"}

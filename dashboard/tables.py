@@ -27,18 +27,15 @@ def few(figure: Figure) -> str:
 
 
 def beside(figure: Figure, value: str, is_few: bool) -> Iterator[str]:
-    """What stands beside a number: its ends, n and coverage, interval or p85; few observations one by one."""
-    values = figure.values
+    """What stands beside a number: n and coverage, interval or p85, its ends; few observations one by one."""
     if is_few and "hours" in figure.rows:
         yield "each: " + ", ".join(theme.duration(hours) for hours in sorted(figure.rows["hours"]))
     elif is_few:
         yield f"fewer than {FEW}: too few for a percentile or a rate"
-    if values.get(value) is None and not is_few:
+    if figure.values.get(value) is None and not is_few:
         yield figure.said.get("why", "no data in this window, which is not zero")
-        return
-    yield " · ".join(_parts(figure, is_few))
-    if "start" in figure.said and "end" in figure.said:
-        yield f"from {figure.said['start']} to {figure.said['end']}"
+    else:
+        yield " · ".join(_parts(figure, is_few))
 
 
 def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
@@ -54,6 +51,8 @@ def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
         yield f"{theme.number(values['mean'])} on average"
     if values.get("open"):
         yield f"{theme.number(values['open'])} still open"
+    if "start" in figure.said and "end" in figure.said:
+        yield f"from {figure.said['start']} to {figure.said['end']}"
 
 
 def stage_figure(measures: Measures, stage: str) -> Figure:

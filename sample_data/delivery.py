@@ -432,4 +432,3 @@ def _rhythm(name: str, day: date) -> tuple[int, ...]:
 def _short(title: str) -> str:
     words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
     return "-".join(words[1:4])
-

@@ -443,8 +443,6 @@ def _slug(title: str) -> str:
     return "-".join(short[:4])
 
 
-
-
 def _squashed(proposal: Proposal) -> str | None:
     """What a squash merge says below its subject: which commits it was made of, or what it reverts."""
     if proposal.branch.startswith("revert-"):

@@ -136,9 +136,7 @@ class Line:
             ticket.skips.add(self.stream.stages[0].name)
         if type_ == "Debt" and dice.chance(0.2):
             ticket.skips.add(self.stream.test.name)
-        ticket.fate = dice.weighted(
-            {"done": 0.97, "abandoned in development": 0.015, "dropped after refinement": 0.015}
-        )
+        ticket.fate = dice.weighted({"done": 0.97, "abandoned in development": 0.015, "dropped after refinement": 0.015})
         ticket.linked = both or not dice.chance(0.05)
         return ticket
 
@@ -394,4 +392,3 @@ class Line:
         self.facts.add("ticket_changes", ticket=ticket.key, at=self.engine.now, field="assignee", to=person.account,
                        from_=before.account if before else None, actor=person.account)  # fmt: skip
         ticket.assignee = person
-

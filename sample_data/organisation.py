@@ -121,8 +121,7 @@ def _people(team: str, *names: str) -> tuple[Person, ...]:
 
 
 PRODUCT = _people("Product", "Orla Winterfeld", "Tomas Belgrano", "Ishani Verhoef", "Lucan Oyelowe")
-BASKET = _people("Basket", "Mirel Castano", "Joanna Pflug", "Desmond Arkwell", "Yuki Sandoval", "Henrik Maluf",
-                 "Saskia Onwudiwe")
+BASKET = _people("Basket", "Mirel Castano", "Joanna Pflug", "Desmond Arkwell", "Yuki Sandoval", "Henrik Maluf", "Saskia Onwudiwe")
 PAYMENTS = _people("Payments", "Petra Okonjo", "Silvan Drexel", "Amara Lindqvist", "Ravi Tannenberg", "Noor Halvorsen")
 QUALITY = _people("Quality", "Beate Moravec", "Callum Ferreira")
 IDENTITY = _people("Identity", "Greta Solbakken", "Emeka Rosswald", "Ilse Navarrete", "Dario Quist")

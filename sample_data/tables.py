@@ -6,7 +6,7 @@ from typing import Any
 
 from clock import stamp
 
-# The columns of the facts folder (CONTRACT.md section 3), key first. Kept here, so that the generator
+# The columns of the facts folder (docs/facts.md), key first. Kept here, so that the generator
 # runs without the project installed; a test compares them with vsm.models.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "tickets": ("key", "title", "type", "status", "created_at", "resolved_at", "resolution", "project", "team",

@@ -35,6 +35,7 @@ def truths(seed: int, facts: Facts, lines: list[Line], forge: Forge, delivery: D
 
 # The line. ----------------------------------------------------------------------------------------
 
+
 def _stream(line: Line, halves: dict[str, Window], now: int) -> Truths:
     tickets, stream = line.tickets, line.stream
     return {
@@ -43,9 +44,7 @@ def _stream(line: Line, halves: dict[str, Window], now: int) -> Truths:
         "finished_in_last_26_weeks": sum(_finished_in(line, ticket, halves["second half"]) for ticket in tickets),
         "cancelled": sorted(ticket.key for ticket in tickets if ticket.row["status"] == stream.cancelled),
         "reopened": sorted(ticket.key for ticket in tickets if ticket.reopened),
-        "skipped": {
-            stage.name: sum(_skipped(line, ticket, stage) for ticket in tickets) for stage in stream.stages[:4]
-        },
+        "skipped": {stage.name: sum(_skipped(line, ticket, stage) for ticket in tickets) for stage in stream.stages[:4]},
         "refined_in_an_instant": sorted(ticket.key for ticket in tickets if ticket.caught_up),
         "hotfixes": sorted(ticket.key for ticket in tickets if ticket.hotfix),
         "blocked": sum(bool(ticket.flagged) for ticket in tickets),
@@ -169,6 +168,7 @@ def _rework(line: Line, stage: Stage, window: Window) -> Truths:
 
 # Delivery. ----------------------------------------------------------------------------------------
 
+
 def _deployments(delivery: Delivery, facts: Facts, recent: Window) -> Truths:
     rows = [row for row in facts.tables["deployments"] if row["environment"] == "production"]
     month = f"{BAD_MONTH[0]}-{BAD_MONTH[1]:02}"
@@ -270,8 +270,6 @@ def _changes(forge: Forge, facts: Facts, delivery: Delivery) -> Truths:
             repository.name: len(repository.pushed) for repository in forge.repositories.values() if repository.pushed
         },
         "release_branches_merged_back": {
-            repository.name: len(repository.merged_back)
-            for repository in forge.repositories.values()
-            if repository.merged_back
+            repository.name: len(repository.merged_back) for repository in forge.repositories.values() if repository.merged_back
         },
     }

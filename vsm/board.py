@@ -19,7 +19,7 @@ def columns(measures: Measures) -> list[dict[str, Any]]:
     if measures.stages is None:
         return []
     cards = _cards(measures)
-    rows = {stage: part for stage, part in cards.groupby("stage", sort=False)}
+    rows = dict(tuple(cards.groupby("stage", sort=False)))
     return [
         {
             "name": stage["stage"],
@@ -89,5 +89,6 @@ def age_bands(measures: Measures) -> pd.DataFrame:
     left = measures.visits[measures.scope.holds(measures.visits["left"])]
     left = left.merge(measures.items[["item", "first_queued"]], on="item")
     left = left.assign(age=hours(left["left"] - left["first_queued"]))
-    rows = [{"stage": stage, **percentiles(part["age"], 50, 85, 95), "n": len(part)} for stage, part in left.groupby("stage", sort=False)]
+    by_stage = left.groupby("stage", sort=False)["age"]
+    rows = [{"stage": stage, **percentiles(part, 50, 85, 95), "n": len(part)} for stage, part in by_stage]
     return pd.DataFrame(rows, columns=["stage", "p50", "p85", "p95", "n"])

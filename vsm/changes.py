@@ -1,19 +1,22 @@
 """Changes: merged pull requests and commits pushed straight to the default branch, with their commits and times."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from vsm.frames import looked_up, no_text, no_times, text
+from vsm.frames import among, looked_up, no_text, no_times, plain, text
 from vsm.graph import CommitGraph
 from vsm.people import People
 from vsm.store import Facts
 
 REVERTED_SHA = re.compile(r"This reverts commit ([0-9a-f]{7,64})")
 REVERTED_TITLE = re.compile(r'^Revert "(?!Revert ")(.+)"', re.M)
-REVERT_BRANCH = re.compile(r"^revert-(\d+)-")
+REVERTED_NUMBER = re.compile(r"^(?:Reverts (?:[\w.-]+/[\w.-]+)?#|This reverts merge request (?:[\w./-]+)?!)(\d+)", re.M)
+REVERT_BRANCH = re.compile(r"^(?:revert-(\d+)-)+")
 NUMBER = re.compile(r"\(#(\d+)\)$")
 WHOLE = 40  # characters of a sha
 SHORT = 12  # characters of a sha in a change's name
@@ -64,17 +67,20 @@ def _applications(facts: Facts, repositories: pd.Series) -> pd.Series:
 def _proposed(facts: Facts, people: People) -> pd.DataFrame:
     """Pull requests as changes."""
     told = facts.pull_requests
-    reviewed = _first(facts.reviews, "submitted_at", told, by_others="reviewer")
-    approved = _first(facts.reviews[facts.reviews["state"].str.casefold() == "approved"], "submitted_at", told)
+    change, author = _name(told), people.persons(told["author"], "pull_requests")
+    reviews = reviews_by_others(facts, people, author.set_axis(change))
+    approvals = reviews[reviews["state"].str.casefold() == "approved"]
+    reviewed, approved = (looked_up(change, some.groupby("change")["submitted_at"].min()) for some in (reviews, approvals))
     return pd.DataFrame(
         {
-            "change": _name(told),
+            "change": change,
             "kind": text("pull_request", told.index),
             "repository": told["repository"],
             "number": told["number"],
-            "sha": told["merge_sha"],
+            # Of an open pull request some sources name a commit that only tries the merge.
+            "sha": told["merge_sha"].where(told["merged_at"].notna()),
             "title": told["title"],
-            "author": people.persons(told["author"], "pull_requests"),
+            "author": author,
             "branch": told["source_branch"],
             "target_branch": told["target_branch"],
             "labels": told["labels"],
@@ -91,15 +97,13 @@ def _proposed(facts: Facts, people: People) -> pd.DataFrame:
     )
 
 
-def _first(reviews: pd.DataFrame, time: str, requests: pd.DataFrame, by_others: str | None = None) -> pd.Series:
-    """The first time for each pull request; with `by_others` only by somebody who is not its author."""
-    key = ["repository", "number"]
-    if by_others is not None:
-        reviews = reviews.merge(requests[[*key, "author"]], on=key)
-        reviews = reviews[(reviews[by_others] != reviews["author"]) | reviews["author"].isna()]
-    # As text, since a key of several columns has no type when it is empty.
-    first = reviews.groupby(_name(reviews))[time].min()
-    return looked_up(_name(requests), first)
+def reviews_by_others(facts: Facts, people: People, authors: pd.Series) -> pd.DataFrame:
+    """The reviews, each with its change and the person who gave it; what authors say of their own change is no review.
+
+    `authors`: the person who wrote each change, by change.
+    """
+    told = facts.reviews.assign(change=_name(facts.reviews), reviewer=people.persons(facts.reviews["reviewer"], "reviews"))
+    return told[told["reviewer"].isna() | (told["reviewer"] != looked_up(told["change"], authors))]
 
 
 def _name(requests: pd.DataFrame) -> pd.Series:
@@ -107,39 +111,85 @@ def _name(requests: pd.DataFrame) -> pd.Series:
     return (requests["repository"] + "#" + requests["number"].astype("str")).astype("str")
 
 
-def _landings(
-    facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame
-) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
-    """Which change each landing commit is, and which change each commit came with.
+def _landings(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """Which change each commit straight to a main line is, and which change each commit came with; by `repo@sha`.
 
     Walks each main line from its beginning: what a landing reaches and no earlier one did came with it.
     """
-    owner = {
-        (repository, sha): change
-        for repository, sha, change in zip(proposed["repository"], proposed["sha"], proposed["change"], strict=True)
-        if isinstance(sha, str)
-    }
-    # A rebase merge leaves a request's own commits on the main line, its landing commit last.
-    branch = {
-        (repository, sha): f"{repository}#{number}"
-        for repository, sha, number in facts.pull_request_commits[["repository", "sha", "number"]].itertuples(index=False)
-    }
-    brought: dict[tuple[str, str], str] = {}
-    direct: dict[tuple[str, str], str] = {}
-    for repository, graph in graphs.items():
+    owner = _owners(facts, graphs, proposed)
+    brought: dict[str, str] = {}
+    direct: dict[str, str] = {}
+    for repository, line in _main_lines(facts, graphs, proposed).items():
         seen: set[str] = set()
-        landed = [sha for name, sha in owner if name == repository]
-        for sha in graph.main_line(landed):
-            place = (repository, sha)
-            change = owner.get(place) or branch.get(place)
+        for sha in line:
+            change = owner.get(f"{repository}@{sha}")
             if change is None:
-                change = direct[place] = f"{repository}@{sha[:SHORT]}"
-            for commit in graph.unseen(sha, seen):
-                brought[repository, commit] = change
+                change = direct[f"{repository}@{sha}"] = f"{repository}@{sha[:SHORT]}"
+            brought |= {f"{repository}@{commit}": change for commit in graphs[repository].unseen(sha, seen)}
     return direct, brought
 
 
-def _direct(facts: Facts, people: People, direct: dict[tuple[str, str], str]) -> pd.DataFrame:
+def _owners(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame) -> dict[str, str]:
+    """The pull request that each commit is of, where it may lie on a main line; by `repo@sha`.
+
+    A rebase merge leaves a request's commits on the main line, its landing commit last: as they
+    were, or written anew, and then they are known by the instants at which they were authored.
+    """
+    merged = proposed[proposed["merged_at"].notna()]
+    own = facts.pull_request_commits.assign(change=_name(facts.pull_request_commits))
+    own = own[among(own["change"], merged.loc[to_default(facts, merged), "change"])]
+    owner = dict(zip(plain(_place(own)), plain(own["change"]), strict=True))
+    landed = merged.dropna(subset="sha")
+    owner |= dict(zip(plain(_place(landed)), plain(landed["change"]), strict=True))
+    several = own[own["authored_at"].notna() & own["change"].duplicated(keep=False)]
+    instants: dict[str, set[pd.Timestamp]] = {}
+    for change, at in zip(plain(several["change"]), plain(several["authored_at"]), strict=True):
+        instants.setdefault(change, set()).add(at)
+    authored = facts.commits.loc[among(facts.commits["repository"], several["repository"])]
+    when = dict(zip(plain(_place(authored)), plain(authored["authored_at"]), strict=True))
+    rebased = landed[among(landed["change"], several["change"])]
+    for change, repository, sha in zip(*(plain(rebased[name]) for name in ("change", "repository", "sha")), strict=True):
+        for before in graphs[repository].single_parents(sha) if repository in graphs else ():
+            if when.get(f"{repository}@{before}") not in instants[change]:
+                break
+            owner.setdefault(f"{repository}@{before}", change)
+    return owner
+
+
+def to_default(facts: Facts, merged: pd.DataFrame) -> pd.Series:
+    """Which merged pull requests went to the default branch: the one that the facts name, else the most usual target."""
+    told = facts.repositories.dropna(subset="default_branch").set_index("name")["default_branch"]
+    usual = merged.groupby(["repository", "target_branch"]).size().sort_values(ascending=False, kind="stable").reset_index()
+    usual = usual.drop_duplicates("repository").set_index("repository")["target_branch"]
+    default = looked_up(merged["repository"], told).fillna(looked_up(merged["repository"], usual))
+    return merged["target_branch"].isna() | (merged["target_branch"] == default)
+
+
+def _main_lines(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame) -> dict[str, list[str]]:
+    """The commits of each default branch's main line, oldest first."""
+    heads = facts.repositories.dropna(subset="head_sha").set_index("name")["head_sha"]
+    merged = proposed[proposed["merged_at"].notna()]
+    merged = merged[to_default(facts, merged)]
+    offered = facts.pull_requests[["repository", "head_sha"]].rename(columns={"head_sha": "sha"})
+    offered = pd.concat([facts.pull_request_commits[["repository", "sha"]], offered]).dropna()
+    # Branches are deployed too, to try them; a commit that was proposed says nothing of the default branch.
+    live = facts.deployments[["repository", "sha"]].dropna()
+    live = live[~among(_place(live), _place(offered))]
+    landed = _shas(pd.concat([merged[["repository", "sha"]].dropna(), live]))
+    own = _shas(offered)
+    return {name: graph.main_line(landed.get(name, set()), heads.get(name), own.get(name, set())) for name, graph in graphs.items()}
+
+
+def _shas(places: pd.DataFrame) -> dict[str, set[str]]:
+    return {str(repository): set(shas) for repository, shas in places.groupby("repository")["sha"]}
+
+
+def _place(commits: pd.DataFrame) -> pd.Series:
+    """A commit's name in all repositories."""
+    return (commits["repository"] + "@" + commits["sha"]).astype("str")
+
+
+def _direct(facts: Facts, people: People, direct: dict[str, str]) -> pd.DataFrame:
     """Commits pushed straight to the default branch, as changes: landed when they were committed."""
     names = _came_with(facts.commits, direct)
     told = facts.commits[names.notna()]
@@ -156,121 +206,182 @@ def _direct(facts: Facts, people: People, direct: dict[tuple[str, str], str]) ->
     )  # fmt: skip
 
 
-def _commits(facts: Facts, every: pd.DataFrame, brought: dict[tuple[str, str], str]) -> pd.DataFrame:
+def _commits(facts: Facts, every: pd.DataFrame, brought: dict[str, str]) -> pd.DataFrame:
     """change, repository, sha, authored_at: a request's own commits, and those that came with its landing."""
     own = facts.pull_request_commits
-    stated = pd.DataFrame(
-        {
-            "change": _name(own),
-            "repository": own["repository"], "sha": own["sha"], "authored_at": own["authored_at"],
-        }
-    )  # fmt: skip
+    stated = own[["repository", "sha", "authored_at"]].assign(change=_name(own))
     landed = every.loc[every["sha"].notna(), ["change", "repository", "sha"]]
     landed = landed.assign(authored_at=no_times(landed.index))
     came = facts.commits.assign(change=_came_with(facts.commits, brought)).dropna(subset="change")
-    came = came[["change", "repository", "sha", "authored_at"]]
-    every_commit = pd.concat([came, stated, landed], ignore_index=True)
-    every_commit = every_commit[every_commit["change"].isin(every["change"])]
-    return every_commit.drop_duplicates(["change", "repository", "sha"], ignore_index=True)
+    parts = [part[["change", "repository", "sha", "authored_at"]] for part in (came, stated, landed)]
+    found = pd.concat(parts, ignore_index=True)
+    found = found[among(found["change"], every["change"])].drop_duplicates(["change", "repository", "sha"], ignore_index=True)
+    authored = facts.commits["authored_at"].set_axis(_place(facts.commits))
+    return found.assign(authored_at=found["authored_at"].fillna(looked_up(_place(found), authored)))
 
 
-def _came_with(commits: pd.DataFrame, named: dict[tuple[str, str], str]) -> pd.Series:
+def _came_with(commits: pd.DataFrame, named: dict[str, str]) -> pd.Series:
     """The change that is named for each commit; missing where none is."""
-    places = zip(commits["repository"], commits["sha"], strict=True)
-    return pd.Series([named.get(place) for place in places], index=commits.index, dtype="str")
+    return looked_up(_place(commits), pd.Series(named, dtype="str"))
 
 
 def _started(every: pd.DataFrame, commits: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     """Add first_commit_at where no source says it: the earliest author date of the change's own commits.
 
-    A squash hides its branch's commits: its own author date is the merge's, so its start stays missing.
+    A squash hides its branch's commits: its own author date is the merge's, so its start stays
+    missing. A merge is no work of its own, so it does not count where it stands for others.
     """
     every = every.copy()
-    commits_at = facts.commits["repository"] + "@" + facts.commits["sha"]
-    parents = looked_up(every["repository"] + "@" + every["sha"], facts.commits["parents"].set_axis(commits_at))
-    single = ~parents.fillna("").str.contains(" ", regex=False)
-    own = facts.pull_request_commits
-    stated = every["change"].isin(_name(own))
-    squash = (every["kind"] == "pull_request") & single & ~stated & every["sha"].notna()
-    first = looked_up(every["change"], commits.groupby("change")["authored_at"].min())
+    parents = looked_up(_place(every), facts.commits["parents"].set_axis(_place(facts.commits))).fillna("")
+    several = parents.str.contains(" ", regex=False)
+    merges = every.loc[several, "change"] + "@" + every.loc[several, "sha"]
+    work = commits[~among(commits["change"] + "@" + commits["sha"], merges)]
+    first = looked_up(every["change"], work.groupby("change")["authored_at"].min())
+    stated = among(every["change"], _name(facts.pull_request_commits))
+    squash = (every["kind"] == "pull_request") & ~several & ~stated & every["sha"].notna()
     told = every["first_commit_at"].notna()
     known = ~told & ~squash & first.notna()
     every["first_commit_at"] = every["first_commit_at"].where(told, first.where(known))
     pushed = every["kind"] == "commit"
     every["start_rule"] = np.select(
-        [told, known & pushed, known, squash],
+        [told, known & pushed & several, known & pushed, known, squash],
         [
             "first commit, as the source says",
+            "earliest author date of the commits that were merged",
             "author date of the pushed commit",
             "earliest author date of the pull request's commits",
             "squashed: its branch's commits are not known, and the squash is dated at the merge",
         ],
         "its commits are not known",
     )
+    every["start_rule"] = every["start_rule"].astype("str")
     return every
 
 
 def _reverts(facts: Facts, every: pd.DataFrame, commits: pd.DataFrame) -> pd.Series:
-    """The change that each change takes back: by the sha in a message, by number, or by the title in quotes.
+    """The change that each change takes back: by its branch, a sha or number in a message, or the title in quotes.
 
-    A re-application (`Revert "Revert …`) takes nothing back, nor does a change that reverts its own commits.
+    A re-application takes nothing back, nor does a change that reverts its own commits. Of several
+    changes of one title the newest before the revert is meant.
     """
-    of_commit = dict(zip(zip(commits["repository"], commits["sha"], strict=True), commits["change"], strict=True))
-    messages = facts.commits[facts.commits["message"].str.contains("revert", case=False, regex=False).eq(True)]
-    found = _named_reverts(every)
-    if len(messages):
-        titles = _titles(facts, of_commit)
-        for repository, sha, message, at in messages[["repository", "sha", "message", "committed_at"]].itertuples(index=False):
-            change = of_commit.get((repository, sha))
-            if change is None or message.startswith('Revert "Revert "'):
-                continue
-            by_sha = [of_commit.get((repository, _whole(told, repository, facts))) for told in REVERTED_SHA.findall(message)]
-            by_title = [_titled(titles, repository, quoted, at) for quoted in REVERTED_TITLE.findall(message)]
-            other = next((one for one in [*by_sha, *by_title] if one is not None and one != change), None)
-            if other is not None:
-                found.setdefault(change, other)
+    of_commit = _of_commit(every, commits)
+    names = set(every["change"])
+    claims = [*_by_branch(every), *_by_message(facts, of_commit), *_by_title(facts, every, of_commit)]
+    again = set(every.loc[every["title"].str.match(r'(Revert|Reapply) "').eq(True) & ~_takes_back(every["title"]), "change"])
+    found: dict[str, str] = {}
+    for change, other in claims:
+        if other in names and other != change and change not in again:
+            found.setdefault(change, other)
     return every["change"].map(found).astype("str")
 
 
-def _whole(sha: str, repository: str, facts: Facts) -> str:
-    """A sha that a message cut short, whole; as it is where it is whole, or could be several."""
-    if len(sha) >= WHOLE:
-        return sha
-    shas = facts.commits["sha"]
-    found = shas[shas.str.startswith(sha) & (facts.commits["repository"] == repository)]
-    return str(found.iloc[0]) if len(found) == 1 else sha
+def _of_commit(every: pd.DataFrame, commits: pd.DataFrame) -> dict[str, str]:
+    """The change that each commit is of, by `repo@sha`: the one that landed with it, else the first one that was merged with it.
+
+    A merge of a long-lived branch has the commits of all the changes that were merged into that branch.
+    """
+    about = every.set_index("change")
+    merged = looked_up(commits["change"], about["merged_at"])
+    own = looked_up(commits["change"], about["sha"]) == commits["sha"]
+    order = commits.assign(own=~own, at=merged).sort_values(["own", "at"], kind="stable").drop_duplicates(["repository", "sha"])
+    return dict(zip(plain(_place(order)), plain(order["change"]), strict=True))
 
 
-Titles = dict[tuple[str, str], list[tuple[pd.Timestamp, str]]]
+def takes_back(subject: str) -> bool:
+    """Whether a subject says that something is taken back; a revert of a revert brings it again.
+
+    >>> [takes_back(said) for said in ('Revert "Sort"', 'Revert "Revert "Sort""', 'Revert "Reapply "Sort""', 'Reapply "Sort"')]
+    [True, False, True, False]
+    """
+    rest = subject.removeprefix('Revert "')
+    return rest != subject and not takes_back(rest)
 
 
-def _titles(facts: Facts, of_commit: dict[tuple[str, str], str]) -> Titles:
-    """For each repository and subject: when it was committed and with which change, oldest first."""
-    found: Titles = {}
-    ordered = facts.commits.dropna(subset="subject").sort_values("committed_at", kind="stable")
-    for repository, sha, subject, at in ordered[["repository", "sha", "subject", "committed_at"]].itertuples(index=False):
-        change = of_commit.get((repository, sha))
+def _takes_back(subjects: pd.Series) -> pd.Series:
+    return pd.Series([takes_back(subject or "") for subject in plain(subjects)], index=subjects.index, dtype="bool")
+
+
+def _by_branch(every: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """GitHub's button names the branch of a revert `revert-12-…`; that of its revert `revert-13-revert-12-…`."""
+    likely = every[every["branch"].str.startswith("revert-").eq(True)]
+    for change, repository, branch in zip(*(plain(likely[name]) for name in ("change", "repository", "branch")), strict=True):
+        if (named := REVERT_BRANCH.match(branch)) and re.findall(r"revert-\d+-", named[0])[1:] == []:
+            yield change, f"{repository}#{named[1]}"
+
+
+def _by_message(facts: Facts, of_commit: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The change and what it takes back by the messages of its commits: shas, also short ones, and numbers."""
+    likely = facts.commits[facts.commits["message"].str.contains("This reverts|Reverts ").eq(True)]
+    whole = _Whole(facts.commits)
+    for repository, sha, message in zip(*(plain(likely[name]) for name in ("repository", "sha", "message")), strict=True):
+        change = of_commit.get(f"{repository}@{sha}")
+        if change is None or (message.startswith(('Revert "', 'Reapply "')) and not takes_back(message)):
+            continue
+        for told in REVERTED_SHA.findall(message):
+            if other := of_commit.get(f"{repository}@{whole.of(told, repository)}"):
+                yield change, other
+        for number in REVERTED_NUMBER.findall(message):
+            yield change, f"{repository}#{number}"
+
+
+class _Whole:
+    """Whole shas for those that messages cut short."""
+
+    def __init__(self, commits: pd.DataFrame) -> None:
+        self.commits = commits
+        self.known: dict[str, list[str]] = {}
+
+    def of(self, sha: str, repository: str) -> str:
+        """The whole sha; as it is where it is whole, or could be several."""
+        if len(sha) >= WHOLE:
+            return sha
+        if repository not in self.known:
+            self.known[repository] = sorted(self.commits.loc[self.commits["repository"] == repository, "sha"])
+        shas = self.known[repository]
+        place = bisect_left(shas, sha)
+        found = [one for one in shas[place : place + 2] if one.startswith(sha)]
+        return found[0] if len(found) == 1 else sha
+
+
+def _by_title(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The change and what it takes back by the title in quotes, in its own title or the messages of its commits."""
+    said = _quoting(facts, every, of_commit)
+    if not said:
+        return
+    titles = _titles(facts, every, of_commit, {quoted for *_, quoted, _ in said})
+    for change, repository, quoted, at in said:
+        number = NUMBER.search(quoted)
+        if number:
+            yield change, f"{repository}#{number[1]}"
+        before = [(when, other) for when, other in titles.get((repository, quoted), ()) if at is None or when <= at]
+        before = [(when, other) for when, other in before if other != change]
+        if before:
+            yield change, max(before)[1]
+
+
+def _quoting(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> list[tuple[str, str, str, pd.Timestamp | None]]:
+    """Each change whose title or messages quote a title to take it back: change, repository, what is quoted, when."""
+    likely = every[every["title"].str.startswith('Revert "').eq(True)]
+    at = likely["opened_at"].fillna(likely["merged_at"])
+    told = [*zip(plain(likely["change"]), plain(likely["repository"]), plain(likely["title"]), plain(at), strict=True)]
+    messages = facts.commits[facts.commits["message"].str.contains('Revert "', regex=False).eq(True)]
+    changes = [of_commit.get(place) for place in plain(_place(messages))]
+    columns = (plain(messages[name]) for name in ("repository", "message", "committed_at"))
+    told += [row for row in zip(changes, *columns, strict=True) if row[0] is not None]
+    return [(change, repository, quoted, at) for change, repository, text, at in told for quoted in REVERTED_TITLE.findall(text)]
+
+
+def _titles(
+    facts: Facts, every: pd.DataFrame, of_commit: dict[str, str], quoted: set[str]
+) -> dict[tuple[str, str], list[tuple[pd.Timestamp, str]]]:
+    """For each repository and quoted title: the changes that have it, as title or as a commit's subject, and since when."""
+    found: dict[tuple[str, str], list[tuple[pd.Timestamp, str]]] = {}
+    subjects = facts.commits[among(facts.commits["subject"], quoted)]
+    changes = [of_commit.get(place) for place in plain(_place(subjects))]
+    rows = [*zip(plain(subjects["repository"]), plain(subjects["subject"]), plain(subjects["committed_at"]), changes, strict=True)]
+    titled = every[every["merged_at"].notna() & among(every["title"], quoted)]
+    rows += [*zip(*(plain(titled[name]) for name in ("repository", "title", "merged_at", "change")), strict=True)]
+    for repository, title, at, change in rows:
         if change is not None:
-            found.setdefault((repository, subject), []).append((at, change))
-    return found
-
-
-def _titled(titles: Titles, repository: str, quoted: str, at: pd.Timestamp) -> str | None:
-    """The newest change before an instant whose commit has the quoted subject."""
-    before = [change for when, change in titles.get((repository, quoted), []) if when <= at]
-    return before[-1] if before else None
-
-
-def _named_reverts(every: pd.DataFrame) -> dict[str, str]:
-    """Reverts that say what they take back by a branch `revert-12-…`, by a number, or by the title in quotes."""
-    names = set(every["change"])
-    by_title = dict(zip(zip(every["repository"], every["title"].fillna(""), strict=True), every["change"], strict=True))
-    found: dict[str, str] = {}
-    for change, repository, title, branch in every[["change", "repository", "title", "branch"]].itertuples(index=False):
-        by_branch = REVERT_BRANCH.match(branch) if isinstance(branch, str) else None
-        quoted = REVERTED_TITLE.match(title) if isinstance(title, str) else None
-        number = by_branch or (quoted and NUMBER.search(quoted[1]))
-        other = f"{repository}#{number[1]}" if number else by_title.get((repository, quoted[1]), "") if quoted else ""
-        if other in names and other != change:
-            found[change] = other
+            found.setdefault((repository, title), []).append((at, change))
     return found

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vsm.changes import Changes, application_of
+from vsm.changes import Changes, application_of, to_default
 from vsm.config import Config
-from vsm.frames import empty, looked_up
+from vsm.frames import among, empty, looked_up, plain
 from vsm.graph import CommitGraph
 from vsm.store import Facts
 
@@ -17,6 +17,8 @@ SAME = "its landing commit is the deployed commit"
 SETTLED = "in the first deployment known: in production since then at the latest"
 GUESSED = "guessed by time: merged after the deployment before it and before this one"
 BROUGHT = ("deployment", "change", "rule", "strength")
+RULES = (STATED, REACHED, SAME, GUESSED, SETTLED)  # where one deployment has a change by several, the first counts
+HOTFIX = r"hot[-_ ]?fix(?:es)?(?![a-z])"
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,14 @@ def deployed(facts: Facts, changes: Changes, config: Config) -> Deployed:
     good = deployments[(deployments["result"] == "success") & deployments["finished_at"].notna()]
     # Several environments may be production (regions, say): they are one line.
     place = good["environment"].mask(good["production"], "")
-    pairs = [_line(line, changes, facts) for _, line in good.groupby(["application", place], sort=True)]
-    every = pd.concat(pairs, ignore_index=True) if pairs else _no_pairs()
-    brought = _once_an_application(every[every["rule"] != SETTLED], deployments)
-    settled = every.loc[(every["rule"] == SETTLED) & every["deployment"].isin(deployments.loc[deployments["production"], "id"])]
-    live = brought["deployment"].isin(deployments.loc[deployments["production"], "id"])
-    deployments = _hotfixes(deployments, brought[live], changes.changes)
-    return Deployed(
-        deployments,
-        brought[live].reset_index(drop=True),
-        brought[~live].reset_index(drop=True),
-        settled[["deployment", "change"]].reset_index(drop=True),
-    )
+    code = _Code.of(facts, changes)
+    pairs = [code.line(line) for _, line in good.groupby(["application", place], sort=True)]
+    every = _once_an_application(pd.concat(pairs, ignore_index=True) if pairs else _no_pairs(), deployments)
+    live = among(every["deployment"], deployments.loc[deployments["production"], "id"])
+    first = every["rule"] == SETTLED
+    brought, elsewhere, settled = (every[mask].reset_index(drop=True) for mask in (live & ~first, ~live & ~first, live & first))
+    deployments = _hotfixes(deployments, brought, changes.changes)
+    return Deployed(deployments, brought, elsewhere, settled[["deployment", "change"]])
 
 
 def _no_pairs() -> pd.DataFrame:
@@ -73,86 +71,113 @@ def _deployments(facts: Facts, config: Config) -> pd.DataFrame:
 
 
 def _rollbacks(good: pd.DataFrame) -> pd.Series:
-    """The deployment that each one took back: it returned to a version that was live before the one before it."""
+    """The deployment that each one took back: it returned to a version that was first live before the one that it replaced.
+
+    Each environment has its own order of versions, or a region that comes after the others would
+    return to what they had; so has each repository of an application.
+    """
     found: dict[int, str] = {}
-    for _, line in good.groupby("application", sort=False):
-        live: set[str] = set()
+    for _, line in good.groupby(["application", "environment", good["repository"].fillna("")], sort=False):
+        first_live: dict[str, int] = {}
         before: str | None = None
         before_id = ""
-        for index, key, sha, ref in line[["id", "sha", "ref"]].itertuples():
-            version = sha if isinstance(sha, str) else ref if isinstance(ref, str) else None
-            if version is not None and before is not None and version != before and version in live:
-                found[index] = before_id
+        versions = line["sha"].fillna(line["ref"])
+        for place, (index, key, version) in enumerate(zip(line.index, plain(line["id"]), plain(versions), strict=True)):
             if version is not None:
-                live.add(version)
+                if before is not None and first_live.get(version, place) < first_live[before]:
+                    found[index] = before_id
+                first_live.setdefault(version, place)
             before, before_id = version, key
     return pd.Series(found, dtype="object")
 
 
-def _line(line: pd.DataFrame, changes: Changes, facts: Facts) -> pd.DataFrame:
-    """What each deployment of one application to one environment brought first, in the order of their finish.
+@dataclass(frozen=True)
+class _Code:
+    """What there is to deploy: the merged changes of default branches, and which change lands with each `repo@sha`."""
 
-    The first one known has nothing to be compared with: it brings only what its source states.
-    """
-    application = str(line["application"].iloc[0])
-    landing = _landing(changes)
-    stated = facts.deployment_commits[facts.deployment_commits["deployment"].isin(line["id"])]
-    commits_of = {key: list(zip(rows["repository"], rows["sha"], strict=True)) for key, rows in stated.groupby("deployment")}
-    seen: dict[str, set[str]] = {}
-    pairs: list[tuple[str, str, str, str]] = []
-    for place, (key, repository, sha) in enumerate(line[["id", "repository", "sha"]].itertuples(index=False)):
-        home = _home(repository, sha, changes.graphs)
-        for commit in commits_of.get(key, ()):
-            pairs += [(key, change, STATED, "stated") for change in landing.get(commit, ())]
-        if home is None:
-            pairs += [] if commits_of.get(key) else _same(key, repository, sha, landing)
-            continue
-        fresh = changes.graphs[home].unseen(sha, seen.setdefault(home, set()))
-        if not commits_of.get(key):
-            rule = REACHED if place else SETTLED
-            pairs += [(key, change, rule, "stated") for commit in fresh for change in landing.get((home, commit), ())]
-    found = pd.DataFrame(pairs, columns=list(BROUGHT)).astype("str")
-    return pd.concat([found, _guesses(line, found, changes, facts, application)], ignore_index=True)
+    graphs: dict[str, CommitGraph]
+    merged: pd.DataFrame
+    landing: dict[str, list[str]]
+    stated: dict[str, list[tuple[str, str]]]
 
+    @classmethod
+    def of(cls, facts: Facts, changes: Changes) -> "_Code":
+        """A merged change is deployed when its landing commit is."""
+        merged = changes.changes[changes.changes["merged_at"].notna()]
+        landing: dict[str, list[str]] = {}
+        landed = merged.dropna(subset="sha")
+        for repository, sha, change in zip(*(plain(landed[name]) for name in ("repository", "sha", "change")), strict=True):
+            landing.setdefault(f"{repository}@{sha}", []).append(change)
+        stated: dict[str, list[tuple[str, str]]] = {}
+        told = facts.deployment_commits
+        for key, repository, sha in zip(*(plain(told[name]) for name in ("deployment", "repository", "sha")), strict=True):
+            stated.setdefault(key, []).append((repository, sha))
+        return cls(changes.graphs, merged[to_default(facts, merged)], landing, stated)
 
-def _landing(changes: Changes) -> dict[tuple[str, str], list[str]]:
-    """The changes that land with a commit: a merged change is deployed when its landing commit is."""
-    merged = changes.changes[changes.changes["merged_at"].notna() & changes.changes["sha"].notna()]
-    found: dict[tuple[str, str], list[str]] = {}
-    for repository, sha, change in merged[["repository", "sha", "change"]].itertuples(index=False):
-        found.setdefault((repository, sha), []).append(change)
-    return found
+    def home(self, repository: str | None, sha: str | None) -> str | None:
+        """The repository whose commits hold the deployed one."""
+        if sha is None:
+            return None
+        if repository is not None:
+            return repository if sha in self.graphs.get(repository, ()) else None
+        return next((name for name, graph in self.graphs.items() if sha in graph), None)
 
+    def line(self, line: pd.DataFrame) -> pd.DataFrame:
+        """What each deployment of one application to one environment brought first, in the order of their finish.
 
-def _home(repository: object, sha: object, graphs: dict[str, CommitGraph]) -> str | None:
-    """The repository whose commits hold the deployed one."""
-    if not isinstance(sha, str):
-        return None
-    if isinstance(repository, str):
-        return repository if repository in graphs and sha in graphs[repository] else None
-    return next((name for name, graph in graphs.items() if sha in graph), None)
+        The first one of a repository has nothing to be compared with: it settles what it holds.
+        """
+        seen: dict[str, set[str]] = {}
+        pairs: list[tuple[str, str, str]] = []
+        homes: list[str | None] = []
+        for key, repository, sha in zip(*(plain(line[name]) for name in ("id", "repository", "sha")), strict=True):
+            told = self.stated.get(key, [])
+            home = self.home(repository, sha)
+            homes.append(home)
+            pairs += [(key, change, STATED) for repo, commit in told for change in self.landing.get(f"{repo}@{commit}", ())]
+            if home is None:
+                pairs += [(key, change, SAME) for change in self.landing.get(f"{repository}@{sha}", ()) if not told]
+            tips = [(home, sha)] if home is not None else []
+            tips += [(repo, commit) for repo, commit in told if commit in self.graphs.get(repo, ())]
+            rules = {repo: REACHED if repo in seen else SETTLED for repo, _ in tips}
+            for repo, tip in tips:
+                fresh = self.graphs[repo].unseen(tip, seen.setdefault(repo, set()))
+                pairs += [(key, change, rules[repo]) for one in fresh for change in self.landing.get(f"{repo}@{one}", ())]
+        found = pd.DataFrame(pairs, columns=list(BROUGHT[:3])).astype("str")
+        guessed = self._guesses(line, homes, found)
+        every = pd.concat([found, *guessed], ignore_index=True)
+        return every.assign(strength=np.where(every["rule"] == GUESSED, "guessed", "stated")).astype("str")
 
+    def _guesses(self, line: pd.DataFrame, homes: list[str | None], found: pd.DataFrame) -> list[pd.DataFrame]:
+        """For deployments that name no commit we know: what was merged since the one before. A guess, and labelled as one."""
+        named = pd.Series(homes, index=line.index, dtype="str")
+        blind = named.isna() & ~among(line["id"], found["deployment"])
+        if not blind.any():
+            return []
+        mine = self.merged[~among(self.merged["change"], found.loc[found["rule"] != SETTLED, "change"])]
+        own = mine.loc[mine["application"] == line["application"].iloc[0], "repository"]
+        repositories = sorted({*own, *line.loc[blind, "repository"].dropna()})
+        place = line["repository"].where(named.isna(), named)
+        return [
+            self._guessed(line[mask], blind[mask], mine[mine["repository"] == repository], found)
+            for repository in repositories
+            if (mask := place.isna() | (place == repository)).any()
+        ]
 
-def _same(key: str, repository: object, sha: object, landing: dict[tuple[str, str], list[str]]) -> list[tuple[str, str, str, str]]:
-    if not isinstance(sha, str) or not isinstance(repository, str):
-        return []
-    return [(key, change, SAME, "stated") for change in landing.get((repository, sha), ())]
+    def _guessed(self, line: pd.DataFrame, blind: pd.Series, mine: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+        """Of one repository: the change to the deployment that began next after its merge, where that one is blind.
 
-
-def _guesses(line: pd.DataFrame, found: pd.DataFrame, changes: Changes, facts: Facts, application: str) -> pd.DataFrame:
-    """For deployments that name no commit we know: what was merged since the one before. A guess, and labelled as one."""
-    homes = [_home(r, s, changes.graphs) for r, s in zip(line["repository"], line["sha"], strict=True)]
-    blind = np.array([home is None for home in homes], dtype=bool) & ~line["id"].isin(found["deployment"]).to_numpy()
-    if not blind[1:].any():
-        return _no_pairs()
-    mine = changes.changes[(changes.changes["application"] == application) & changes.changes["merged_at"].notna()]
-    mine = mine[~mine["change"].isin(found["change"])]
-    ends = line["started_at"].fillna(line["finished_at"]).to_numpy()
-    place = np.searchsorted(np.maximum.accumulate(ends), mine["merged_at"].to_numpy(), side="left")
-    held = (place > 0) & (place < len(line))
-    held[held] = blind[place[held]]
-    rows = pd.DataFrame({"deployment": line["id"].to_numpy()[place[held]], "change": mine["change"].to_numpy()[held]})
-    return rows.assign(rule=GUESSED, strength="guessed").astype("str")
+        What the first deployment with a known commit holds was guessed of those before it, or came with it.
+        """
+        ends = line["started_at"].fillna(line["finished_at"]).to_numpy()
+        place = np.searchsorted(np.maximum.accumulate(ends), mine["merged_at"].to_numpy(), side="left")
+        held = place < len(line)
+        place = place[held]
+        pairs = pd.DataFrame({"deployment": line["id"].to_numpy()[place], "change": mine["change"].to_numpy()[held]}).astype("str")
+        pairs = pairs.assign(rule=np.where(place == 0, SETTLED, GUESSED))
+        settled = found[found["rule"] == SETTLED]
+        known = among(pairs["deployment"] + pairs["change"], settled["deployment"] + settled["change"])
+        return pairs[blind.to_numpy()[place] | known.to_numpy()]
 
 
 def _once_an_application(brought: pd.DataFrame, deployments: pd.DataFrame) -> pd.DataFrame:
@@ -161,23 +186,25 @@ def _once_an_application(brought: pd.DataFrame, deployments: pd.DataFrame) -> pd
     key = brought["deployment"]
     # Several environments may be production: to be in one of them is to be in production.
     where = looked_up(key, about["environment"].mask(about["production"], ""))
+    rank = brought["rule"].map({rule: place for place, rule in enumerate(RULES)})
     order = brought.assign(where=where, application=looked_up(key, about["application"]), at=looked_up(key, about["finished_at"]))
-    order = order.sort_values(["at", "deployment"], kind="stable").drop_duplicates(["change", "application", "where"])
+    order = order.assign(rank=rank).sort_values(["at", "deployment", "rank"], kind="stable")
+    order = order.drop_duplicates(["change", "application", "where"])
     return order[list(BROUGHT)].sort_values(["deployment", "change"], kind="stable", ignore_index=True)
 
 
 def _hotfixes(deployments: pd.DataFrame, brought: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Mark the deployments that brought a hotfix: by the branch, a label, the title or the deployed ref."""
     says = {
-        "branch": changes["branch"].str.contains(r"^hot-?fix\b", case=False),
-        "label": changes["labels"].str.contains(r"(?:^|;)\s*hot-?fix\s*(?:;|$)", case=False),
-        "title": changes["title"].str.contains(r"^\W*hot-?fix\b", case=False),
+        "branch": changes["branch"].str.contains(rf"(?:^|/){HOTFIX}", case=False),
+        "label": changes["labels"].str.contains(rf"(?:^|;)\s*{HOTFIX}\s*(?:;|$)", case=False),
+        "title": changes["title"].str.contains(rf"^\W*(?:[a-z]\w*-\d+\W+)?{HOTFIX}", case=False),
     }
     rule = np.select([mask.eq(True).to_numpy() for mask in says.values()], [f"a change's {what} says hotfix" for what in says], "")
     by_change = pd.Series(rule, index=changes["change"], dtype="str")
     pairs = brought.assign(hotfix=looked_up(brought["change"], by_change))
     by_deployment = pairs[pairs["hotfix"].fillna("") != ""].drop_duplicates("deployment").set_index("deployment")["hotfix"]
-    ref = deployments["ref"].str.contains(r"\bhot-?fix\b", case=False).eq(True) & deployments["production"]
+    ref = deployments["ref"].str.contains(rf"(?<![a-z]){HOTFIX}", case=False).eq(True) & deployments["production"]
     told = looked_up(deployments["id"], by_deployment).where(~ref, "the deployed ref says hotfix").astype("str")
     return deployments.assign(hotfix=told.notna(), hotfix_rule=told)
 

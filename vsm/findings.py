@@ -33,9 +33,8 @@ def _changes(now: Measures, before: Measures) -> list[str]:
         found = compare(now.figures[name], before.figures[name], value)
         if found.verdict in ("more", "less") and found.before is not None and found.now is not None:
             verb = up if found.verdict == "more" else down
-            said.append(
-                f"{subject} {verb} from {written(found.before)} to {written(found.now)} (n {before.figures[name].n} and {now.figures[name].n})."
-            )
+            counts = f"n {before.figures[name].n} and {now.figures[name].n}"
+            said.append(f"{subject} {verb} from {written(found.before)} to {written(found.now)} ({counts}).")
     return said or ["None of frequency, lead times and fail rate clearly changed against the period before."]
 
 

@@ -1,6 +1,6 @@
 """The commit graph of one repository, in memory: who brought which commit first. Plain dicts, each commit visited once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -33,34 +33,63 @@ class CommitGraph:
             stack.extend(self.parents[sha])
         return found
 
-    def main_line(self, landed: Iterable[str] = ()) -> list[str]:
+    def single_parents(self, sha: str) -> Iterator[str]:
+        """The commits before one, newest first, as far as neither it nor they are merges."""
+        for here in self._first_parents(sha):
+            if len(self.parents[here]) > 1:
+                return
+            if here != sha:
+                yield here
+
+    def main_line(self, landed: Iterable[str] = (), head: str | None = None, proposed: Container[str] = ()) -> list[str]:
         """The default branch's own line of first parents, oldest first.
 
-        Which commit a branch points at is not a fact, so it is inferred: of the commits that are
-        nobody's parent, the one whose line has the most of the `landed` commits (merges that a
-        source says went to the default branch), then the longest line.
+        Where its newest commit (`head`) is not known, the line is inferred: the one with the most of
+        the `landed` commits (known to be on the default branch), then one that ends in a commit that
+        nothing follows, then the longest. Unmerged branches continue the default branch and look like
+        it: where several do, the line ends with its last landed commit, and commits that a pull
+        request has `proposed` never end it.
         """
-        has_child = {parent for parents in self.parents.values() for parent in parents}
-        heads = [sha for sha in self.parents if sha not in has_child]
-        if not heads:
+        if head in self.parents:
+            return list(self._first_parents(str(head)))[::-1]
+        known = set(landed)
+        tips = self._tips()
+        if not tips:
             return []
-        weight = self._weights(heads, set(landed))
-        return list(self._first_parents(max(heads, key=lambda sha: (*weight[sha], sha))))[::-1]
+        weight = self._weights(tips, known)
+        best = max(tips, key=lambda sha: (weight[sha][0], tips[sha], weight[sha][1], sha))
+        rivals = sum(nothing_follows and weight[sha][0] == weight[best][0] for sha, nothing_follows in tips.items())
+        several = rivals > 1 and weight[best][0] > 0
+        line = list(self._first_parents(best))[::-1]
+        while line and line[-1] not in known and (several or line[-1] in proposed):
+            line.pop()
+        return line
+
+    def _tips(self) -> dict[str, bool]:
+        """The commits that are nobody's first parent, and whether they are nobody's other parent either.
+
+        A branch into which the default branch was merged hides the default branch's newest commit behind it.
+        """
+        first = {parents[0] for parents in self.parents.values() if parents}
+        other = {parent for parents in self.parents.values() for parent in parents[1:]}
+        return {sha: sha not in other for sha in self.parents if sha not in first}
 
     def _first_parents(self, sha: str) -> Iterator[str]:
-        while sha in self.parents:
+        seen = set()  # no real history goes in circles, but an imported one may say so
+        while sha in self.parents and sha not in seen:
             yield sha
+            seen.add(sha)
             parents = self.parents[sha]
             if not parents:
                 return
             sha = parents[0]
 
-    def _weights(self, heads: list[str], landed: set[str]) -> dict[str, tuple[int, int]]:
-        """For each commit on some head's line: how many landed commits its line has, and how many commits."""
+    def _weights(self, tips: Iterable[str], landed: set[str]) -> dict[str, tuple[int, int]]:
+        """For each commit on some tip's line: how many landed commits its line has, and how many commits."""
         weight: dict[str, tuple[int, int]] = {}
-        for head in heads:
+        for tip in tips:
             line = []
-            for sha in self._first_parents(head):
+            for sha in self._first_parents(tip):
                 if sha in weight:
                     break
                 line.append(sha)

@@ -8,13 +8,15 @@ import pandas as pd
 from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
-from vsm.frames import looked_up, no_text, text, times
+from vsm.frames import among, looked_up, no_text, plain, text, times
+from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
 
 KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9])")
-BELOW = frozenset({"sub-task", "subtask"})  # their changes count for the ticket that they are a part of
+BELOW = frozenset({"subtask"})  # their changes count for the ticket that they are a part of
 ABOVE = frozenset({"epic", "initiative", "theme"})  # they hold items and are none: one level a map
+LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
 
 ITEM_COLUMNS = (
     "item", "kind", "title", "type", "created_at", "status", "project", "team", "application", "repository", "priority", "parent",
@@ -46,7 +48,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
     shipped = deployed(facts, made, config)
     tickets = _change_tickets(facts, made)
     items, item_changes = _items(facts, made.changes, tickets)
-    incidents, excluded = _incidents(facts, shipped, config)
+    incidents, excluded = _incidents(facts, shipped, made.changes, config)
     return Links(
         changes=made.changes,
         change_commits=made.commits,
@@ -69,13 +71,13 @@ def _change_tickets(facts: Facts, made: Changes) -> pd.DataFrame:
     if not known:
         return _pairs([])
     found: list[tuple[str, str, str, str]] = []
-    for change, branch, title in made.changes[["change", "branch", "title"]].itertuples(index=False):
+    for change, branch, title in zip(*(plain(made.changes[name]) for name in ("change", "branch", "title")), strict=True):
         for said, rule in ((branch, "key in the branch's name"), (title, "key in the title")):
             found += [(change, ticket, rule, "named") for ticket in _keys(said, known)]
-    named = {change for change, *_ in found}
     messages = facts.commits[["repository", "sha", "message"]].dropna()
-    rest = made.commits[~made.commits["change"].isin(named)].merge(messages, on=["repository", "sha"])
-    for change, message in rest[["change", "message"]].itertuples(index=False):
+    messages = messages[messages["message"].str.contains(r"[A-Za-z0-9_]-[0-9]")]
+    rest = made.commits[~among(made.commits["change"], {change for change, *_ in found})].merge(messages, on=["repository", "sha"])
+    for change, message in zip(plain(rest["change"]), plain(rest["message"]), strict=True):
         found += [(change, ticket, "key in a commit's message", "named") for ticket in _keys(message, known)]
     return _pairs(found)
 
@@ -85,30 +87,57 @@ def _pairs(found: list[tuple[str, str, str, str]]) -> pd.DataFrame:
     return frame.drop_duplicates(["change", "ticket"]).sort_values(["change", "ticket"], kind="stable", ignore_index=True)
 
 
-def _keys(said: object, known: dict[str, str]) -> list[str]:
-    """The known tickets that a text names, in its order."""
-    if not isinstance(said, str):
-        return []
-    return list(dict.fromkeys(known[key.casefold()] for key in KEY.findall(said) if key.casefold() in known))
+def _keys(said: str | None, known: dict[str, str]) -> list[str]:
+    """The known tickets that a text names, in its order.
+
+    >>> _keys("Feature/pay-12_sort, UTF-8 and old_PAY-7 (PAY-12)", {"pay-12": "PAY-12", "pay-7": "PAY-7"})
+    ['PAY-12', 'PAY-7']
+    """
+    found = []
+    for key in KEY.findall(said or ""):
+        # A project's key may have underscores, and an underscore may stand before a key.
+        parts = key.casefold().split("_")
+        ends = ("_".join(parts[start:]) for start in range(len(parts)))
+        found += [known[end] for end in ends if end in known][:1]
+    return list(dict.fromkeys(found))
 
 
 def _items(facts: Facts, made: pd.DataFrame, tickets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What flows: tickets, and changes that no ticket asked for; and which changes belong to which."""
-    level = facts.tickets["type"].fillna("").str.casefold()
-    below = facts.tickets[level.isin(BELOW) & facts.tickets["parent"].notna()]
-    item_of = dict(zip(below["key"], below["parent"], strict=True))
-    flows = facts.tickets[~level.isin(ABOVE) & ~facts.tickets["key"].isin(item_of)]
-    linked = tickets.assign(item=tickets["ticket"].map(lambda key: item_of.get(key, key)))
-    linked = linked[linked["item"].isin(flows["key"])]
-    alone = made[~made["change"].isin(linked["change"])]
+    level = facts.tickets["type"].fillna("").str.casefold().str.replace(r"[\W_]", "", regex=True)
+    holds = among(level, ABOVE)
+    item_of = _parents(facts.tickets[among(level, BELOW)], facts.tickets.loc[~holds, "key"])
+    flows = facts.tickets[~holds & ~among(facts.tickets["key"], set(item_of))]
+    linked = tickets.assign(item=pd.Series([item_of.get(key, key) for key in plain(tickets["ticket"])], dtype="str"))
+    linked = linked[among(linked["item"], flows["key"])]
+    alone = made[~among(made["change"], linked["change"])]
     own = pd.DataFrame({"item": alone["change"], "change": alone["change"], "rule": "no ticket is named"}).astype("str")
     item_changes = pd.concat([linked[["item", "change", "rule"]], own], ignore_index=True).drop_duplicates(["item", "change"])
     items = pd.concat([_of_tickets(flows, item_changes, made), _of_changes(alone)], ignore_index=True)
     return items[list(ITEM_COLUMNS)], item_changes.reset_index(drop=True)
 
 
+def _parents(parts: pd.DataFrame, whole: pd.Series) -> dict[str, str]:
+    """The ticket that each sub-task counts for; one whose parent is not there, or holds items itself, flows on its own."""
+    named = parts[parts["parent"].notna() & among(parts["parent"], whole)]
+    above = dict(zip(plain(named["key"]), plain(named["parent"]), strict=True))
+    found = {}
+    for key in above:
+        top, passed = key, {key}
+        while above.get(top, top) not in passed:
+            top = above[top]
+            passed.add(top)
+        if top not in above:
+            found[key] = top
+    return found
+
+
 def _of_tickets(flows: pd.DataFrame, item_changes: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
-    first = item_changes.merge(made[["change", "application", "repository"]], on="change").drop_duplicates("item").set_index("item")
+    begun = made[["first_commit_at", "opened_at", "merged_at"]].min(axis=1)
+    about = made[["change", "application", "repository"]].assign(begun=begun)
+    # The change that was begun first says where a ticket is worked on, so that later ones do not move it.
+    first = item_changes.merge(about, on="change").sort_values(["begun", "change"], kind="stable")
+    first = first.drop_duplicates("item").set_index("item")
     project = flows["project"].fillna(flows["key"].str.extract(r"^(.+)-\d+$", expand=False))
     return flows.rename(columns={"key": "item"}).assign(
         kind=text("ticket", flows.index),
@@ -131,6 +160,23 @@ def _of_changes(alone: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
+    """item, change, deployment: of pairs of deployments and changes those that count for each item.
+
+    Several applications may be deployed from one repository. An item's own application is what
+    counts, else its change's own, where that is deployed from the change's repository; else any.
+    """
+    about, of_item = linked.changes.set_index("change"), linked.items.set_index("item")
+    application = linked.deployments.set_index("id")["application"]
+    known = pd.concat([linked.deployment_changes, linked.settled_changes], ignore_index=True)
+    from_where = looked_up(known["deployment"], application) + SEPARATOR + looked_up(known["change"], about["repository"])
+    pairs = linked.item_changes[["item", "change"]].merge(brought[["deployment", "change"]], on="change")
+    repository = SEPARATOR + looked_up(pairs["change"], about["repository"])
+    items, changes = looked_up(pairs["item"], of_item["application"]), looked_up(pairs["change"], about["application"])
+    own = items.where(among(items + repository, from_where), changes.where(among(changes + repository, from_where)))
+    return pairs[own.isna() | (own == looked_up(pairs["deployment"], application))].reset_index(drop=True)
+
+
 def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
     """change, build, rule: the builds of a change's own commits; where a build names no repository, by the sha alone."""
     builds = facts.builds.loc[facts.builds["sha"].notna(), ["id", "repository", "sha"]].rename(columns={"id": "build"})
@@ -141,33 +187,71 @@ def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
     return pd.concat([placed, free], ignore_index=True).astype("str").drop_duplicates(["change", "build"], ignore_index=True)
 
 
-def _incidents(facts: Facts, shipped: Deployed, config: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _incidents(facts: Facts, shipped: Deployed, made: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Incidents with the deployment that each is laid to, and those that the configuration leaves out by label."""
     labels = {label.casefold() for label in config.incidents.exclude_labels}
-    excluded = facts.incidents["labels"].fillna("").map(lambda text: bool(labels & {x.strip().casefold() for x in text.split(";")}))
-    counted = facts.incidents[~excluded.astype("bool")].reset_index(drop=True)
-    stated = counted["deployment"].where(counted["deployment"].isin(shipped.deployments["id"]))
-    latest = _latest(counted, shipped.deployments, config.incidents.link_within_days)
-    guessed = stated.isna() & latest.notna()
-    days = f"{config.incidents.link_within_days:g}"
-    rule = no_text(counted.index)
-    rule = rule.mask(stated.notna(), "the incident names the deployment")
-    rule = rule.mask(guessed, f"latest deployment of the application in the {days} days before it was noticed")
-    strength = no_text(counted.index).mask(stated.notna(), "stated").mask(guessed, "guessed")
-    linked = counted.assign(
-        named=counted["deployment"], deployment=stated.fillna(latest).astype("str"), rule=rule, strength=strength
+    told = facts.incidents
+    own = [{label.strip().casefold() for label in (text or "").split(";")} for text in plain(told["labels"])]
+    excluded = pd.Series([bool(labels & some) for some in own], index=told.index, dtype="bool")
+    counted = told[~excluded].reset_index(drop=True)
+    days = config.incidents.link_within_days
+    stated = counted["deployment"].where(among(counted["deployment"], shipped.deployments["id"]))
+    linked = counted.assign(named=counted["deployment"], deployment=stated)
+    linked["rule"] = no_text(counted.index).mask(stated.notna(), "the incident names the deployment")
+    linked["strength"] = no_text(counted.index).mask(stated.notna(), "stated")
+    latest = f"latest deployment of the application in the {days:g} days before it was noticed"
+    for found, rule in (
+        (_taken_back(counted, shipped, made, days), "taken back while the incident was open"),
+        (
+            _latest(counted, shipped.deployments, days),
+            latest,
+        ),
+    ):
+        guessed = linked["deployment"].isna() & found.notna()
+        linked["rule"] = linked["rule"].mask(guessed, rule)
+        linked["strength"] = linked["strength"].mask(guessed, "guessed")
+        linked["deployment"] = linked["deployment"].fillna(found).astype("str")
+    return linked, told[excluded].reset_index(drop=True)
+
+
+def _noticed(incidents: pd.DataFrame) -> pd.Series:
+    """When each incident was first known."""
+    return incidents[["detected_at", "opened_at"]].min(axis=1)
+
+
+def _taken_back(incidents: pd.DataFrame, shipped: Deployed, made: pd.DataFrame, days: float) -> pd.Series:
+    """The deployment of each incident's application that a rollback or a revert took back while the incident was open.
+
+    It was live for at most some days when the incident was noticed, and was taken back in as many.
+    """
+    about = shipped.deployments.set_index("id")
+    back = shipped.deployments.loc[shipped.deployments["rollback_of"].notna(), ["id", "rollback_of"]].set_axis(
+        ["by", "bad"], axis=1
     )
-    return linked, facts.incidents[excluded.astype("bool")].reset_index(drop=True)
+    reverts = made.loc[made["reverts"].notna(), ["change", "reverts"]]
+    mended = reverts.merge(shipped.brought, on="change").merge(shipped.brought, left_on="reverts", right_on="change")
+    mended = mended[["deployment_x", "deployment_y"]].set_axis(["by", "bad"], axis=1)
+    pairs = pd.concat([back, mended], ignore_index=True)
+    pairs["application"] = looked_up(pairs["bad"], about["application"])
+    pairs["live"], pairs["gone"] = (looked_up(pairs[name], about["finished_at"]) for name in ("bad", "by"))
+    pairs = pairs[(looked_up(pairs["by"], about["application"]) == pairs["application"]) & (pairs["live"] < pairs["gone"])]
+    known = incidents.assign(place=range(len(incidents)), at=_noticed(incidents))[["place", "application", "at", "resolved_at"]]
+    cases = known.dropna(subset="application").merge(pairs, on="application")
+    near = pd.Timedelta(days=min(days, LONGEST))
+    open_then = (cases["live"] <= cases["at"]) & (cases["gone"] >= cases["at"]) & ~(cases["gone"] > cases["resolved_at"])
+    cases = cases[open_then & (cases["at"] - cases["live"] <= near) & (cases["gone"] - cases["at"] <= near)]
+    first = cases.sort_values(["gone", "live", "bad"], kind="stable").drop_duplicates("place").set_index("place")["bad"]
+    return pd.Series(first.reindex(range(len(incidents))).to_numpy(), index=incidents.index, dtype="str")
 
 
 def _latest(incidents: pd.DataFrame, deployments: pd.DataFrame, days: float) -> pd.Series:
     """The latest successful production deployment of each incident's application in the days before it was noticed."""
     good = deployments[deployments["production"] & (deployments["result"] == "success") & deployments["finished_at"].notna()]
-    noticed = incidents["detected_at"].fillna(incidents["opened_at"])
-    noticed = noticed.where(noticed <= incidents["opened_at"], incidents["opened_at"])
-    asked = pd.DataFrame({"at": noticed, "application": incidents["application"], "place": range(len(incidents))}).dropna()
+    asked = pd.DataFrame(
+        {"at": _noticed(incidents), "application": incidents["application"], "place": range(len(incidents))}
+    ).dropna()
     given = good[["finished_at", "application", "id"]].rename(columns={"finished_at": "at"}).sort_values("at", kind="stable")
     joined = pd.merge_asof(
-        asked.sort_values("at", kind="stable"), given, on="at", by="application", tolerance=pd.Timedelta(days=days)
+        asked.sort_values("at", kind="stable"), given, on="at", by="application", tolerance=pd.Timedelta(days=min(days, LONGEST))
     )
     return pd.Series(joined.set_index("place")["id"].reindex(range(len(incidents))).to_numpy(), index=incidents.index).astype("str")

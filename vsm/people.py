@@ -18,7 +18,10 @@ SOURCES = {
     "comments": ("github", "forge"),
 }
 
-HANDLES = (("transitions", "actor"), ("commits", "author"), ("pull_requests", "author"), ("reviews", "reviewer"))
+HANDLES = (
+    ("transitions", "actor"), ("ticket_changes", "actor"), ("commits", "author"), ("pull_requests", "author"),
+    ("reviews", "reviewer"), ("comments", "author"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,36 @@ import pandas as pd
 
 from vsm import events, links, visits, workflow
 from vsm.config import Config, StreamConfig
-from vsm.frames import looked_up, no_text, text
-from vsm.models import TABLES, kind
+from vsm.events import chained, in_order
+from vsm.frames import among, looked_up, no_text, plain, text
+from vsm.graph import CommitGraph
+from vsm.links import arrivals
+from vsm.models import SEPARATOR, TABLES, kind
 from vsm.people import People
 from vsm.store import Facts
 
-# The time at which a row of a table comes to be known; later ones say how it went on.
+# The times of which the first is when a row of a table comes to be known; the others say how it went on, or what was before.
 BORN = {
-    "tickets": "created_at",
-    "transitions": "at",
-    "ticket_changes": "at",
-    "commits": "committed_at",
-    "reviews": "submitted_at",
-    "comments": "at",
-    "builds": "started_at",
-    "incidents": "opened_at",
+    "tickets": ("created_at",),
+    "transitions": ("at",),
+    "ticket_changes": ("at",),
+    "commits": ("committed_at",),
+    "tags": ("tagged_at",),
+    # Its first commit is older than a pull request. Where only the history tells of one, it is known from its merge.
+    "pull_requests": ("created_at", "ready_at", "approved_at", "merged_at", "closed_at"),
+    "pull_request_commits": ("authored_at",),
+    "reviews": ("submitted_at",),
+    "comments": ("at",),
+    "builds": ("started_at",),
+    "build_stages": ("started_at", "finished_at"),
+    "deployments": ("started_at", "finished_at"),
+    "incidents": ("opened_at",),
+}
+# Rows that are known only with the row of another table, by which columns.
+PARTS = {
+    "pull_request_commits": ("pull_requests", ("repository", "number"), ("repository", "number")),
+    "build_stages": ("builds", ("build",), ("id",)),
+    "deployment_commits": ("deployments", ("deployment",), ("id",)),
 }
 
 
@@ -59,7 +74,7 @@ def read(facts: Facts, config: Config, now: pd.Timestamp | None = None) -> Flow:
     linked = links.link(known, config, people)
     log = events.log(known, linked, people)
     home = homes(linked, config)
-    streams = tuple(_stream(stream, known, linked, log, home) for stream in workflow.streams(config))
+    streams = tuple(_stream(stream, known, linked, log, home, config) for stream in workflow.streams(config))
     return Flow(config, known, people, linked, streams, linked.items[home.isna().to_numpy()], now)
 
 
@@ -76,35 +91,66 @@ def newest(facts: Facts) -> pd.Timestamp | None:
 
 
 def as_of(facts: Facts, now: pd.Timestamp) -> Facts:
-    """The facts as they were known at an instant: what came later is not there, and what ended later is still open."""
-    frames = {}
-    for field in fields(facts):
-        name, frame = field.name, getattr(facts, field.name)
-        times = [column for column in frame.columns if column != "origin" and kind(TABLES[name], column) == "time"]
-        if name in BORN:
-            frame = frame[frame[BORN[name]] <= now]
-        elif times and name != "tags":
-            # A pull request or deployment is known from the first of its times; one that tells none stays.
-            first = frame[times].min(axis=1)
-            frame = frame[(first <= now) | first.isna()]
-        else:
-            frame = frame[~(frame["tagged_at"] > now)] if name == "tags" else frame
-        frames[name] = _cut(frame, times, now, name)
+    """The facts as they were known at an instant: what came later is not there, and what ended later is still open.
+
+    A row that tells no time stays. What has no time of its own, such as a title, is as it is known today.
+    """
+    frames = {name: _cut(name, getattr(facts, name), now) for name in (field.name for field in fields(facts))}
+    for name, (whole, own, key) in PARTS.items():
+        later = _keys(getattr(facts, whole), key)
+        later = later[~among(later, _keys(frames[whole], key))]
+        frames[name] = frames[name][~among(_keys(frames[name], own), later)].reset_index(drop=True)
+    frames["tickets"] = _statuses_then(frames["tickets"], facts.transitions, now)
+    frames["repositories"] = _heads_then(frames["repositories"], facts.commits, now)
     return Facts(**frames)
 
 
-def _cut(frame: pd.DataFrame, times: list[str], now: pd.Timestamp, name: str) -> pd.DataFrame:
-    """The rows without what is told of later times."""
-    cut = frame.assign(**{column: frame[column].where(~(frame[column] > now)) for column in times})
-    if name in ("builds", "deployments") and "finished_at" in cut:
-        running = frame["finished_at"] > now
-        cut["result"] = cut["result"].mask(running, "unknown")
+def _keys(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+    keys = frame[columns[0]].astype("str")
+    for column in columns[1:]:
+        keys = keys + SEPARATOR + frame[column].astype("str")
+    return keys
+
+
+def _cut(name: str, frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """The rows that were known at an instant, without what is told of later times."""
+    if name in BORN:
+        born = frame[list(BORN[name])].min(axis=1)
+        frame = frame[~(born > now)].reset_index(drop=True)
+    times = [column for column in frame.columns if column != "origin" and kind(TABLES[name], column) == "time"]
+    later = {column: frame[column] > now for column in times}
+    cut = frame.assign(**{column: frame[column].mask(mask) for column, mask in later.items()})
+    if name in ("builds", "build_stages", "deployments"):
+        cut["result"] = cut["result"].mask(later["finished_at"], "unknown")
     if name == "tickets":
-        later = frame["resolved_at"] > now
-        cut["resolution"] = cut["resolution"].mask(later)
+        cut["resolution"] = cut["resolution"].mask(later["resolved_at"])
     if name == "pull_requests":
-        cut["merge_sha"] = cut["merge_sha"].mask(frame["merged_at"] > now)
-    return cut.reset_index(drop=True)
+        cut["merge_sha"] = cut["merge_sha"].mask(later["merged_at"])
+    return cut
+
+
+def _statuses_then(tickets: pd.DataFrame, transitions: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Tickets with the status that they had then: what their last move came to, else what their next one left."""
+    moves = chained(transitions[among(transitions["ticket"], tickets["key"])])
+    after = moves["at"] > now
+    coming = moves[after].drop_duplicates("ticket").set_index("ticket")["from_status"]
+    gone = moves[~after].drop_duplicates("ticket", keep="last").set_index("ticket")["to_status"]
+    moved = among(tickets["key"], set(coming.index))
+    then = looked_up(tickets["key"], gone).fillna(looked_up(tickets["key"], coming))
+    return tickets.assign(status=tickets["status"].mask(moved, then))
+
+
+def _heads_then(repositories: pd.DataFrame, commits: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Repositories with the newest commit that their default branch had then: the first one back from its head."""
+    known = commits["committed_at"] <= now
+    shas = set(plain(commits.loc[known, "sha"]))
+    heads = []
+    for name, head in zip(plain(repositories["name"]), plain(repositories["head_sha"]), strict=True):
+        if head is not None and head not in shas:
+            graph = CommitGraph.of(commits[commits["repository"] == name])
+            head = next((sha for sha in reversed(graph.main_line(head=head)) if sha in shas), None) if head in graph else None
+        heads.append(head)
+    return repositories.assign(head_sha=pd.Series(heads, index=repositories.index, dtype="str"))
 
 
 def homes(linked: links.Links, config: Config) -> pd.Series:
@@ -128,17 +174,21 @@ def claims(stream: StreamConfig, items: pd.DataFrame) -> pd.Series:
         return pd.Series(True, index=items.index)
     found = pd.Series(False, index=items.index)
     for column, names in named.items():
-        found |= items[column].str.casefold().isin([name.casefold() for name in names])
+        found |= among(items[column].str.casefold(), {name.casefold() for name in names})
     return found
 
 
-def _stream(stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series) -> StreamFlow:
+def _stream(
+    stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series, config: Config
+) -> StreamFlow:
     items = linked.items[(home == stream.name).to_numpy()].reset_index(drop=True)
-    mine = log[log["item"].isin(items["item"])]
     live = in_production(items, linked)
     deploys = bool(live.notna().any())
-    flow = workflow.of_stream(stream, _facts_of(facts, items), _changes_of(linked, items))
-    mine = _with_ends(mine, items, linked, flow, live, deploys)
+    changes = _changes_of(linked, items)
+    held = pd.concat([linked.deployment_changes["change"], linked.settled_changes["change"]])
+    shipped = bool(among(changes["change"], held).any())
+    flow = workflow.of_stream(stream, _facts_of(facts, items), changes, config.production, shipped)
+    mine = _with_ends(log[among(log["item"], items["item"])], items, linked, flow)
     path = visits.visits(mine, items, flow)
     return StreamFlow(stream.name, flow, mine, path.visits, path.items.assign(in_production_at=live), path.unknown, deploys)
 
@@ -147,59 +197,70 @@ def _facts_of(facts: Facts, items: pd.DataFrame) -> Facts:
     """The tickets and transitions of a stream's items, for deriving its stages."""
     return replace(
         facts,
-        tickets=facts.tickets[facts.tickets["key"].isin(items["item"])],
-        transitions=facts.transitions[facts.transitions["ticket"].isin(items["item"])],
+        tickets=facts.tickets[among(facts.tickets["key"], items["item"])],
+        transitions=facts.transitions[among(facts.transitions["ticket"], items["item"])],
     )
 
 
 def _changes_of(linked: links.Links, items: pd.DataFrame) -> pd.DataFrame:
-    mine = linked.item_changes.loc[linked.item_changes["item"].isin(items["item"]), "change"]
-    return linked.changes[linked.changes["change"].isin(mine)]
+    mine = linked.item_changes.loc[among(linked.item_changes["item"], items["item"]), "change"]
+    return linked.changes[among(linked.changes["change"], mine)]
 
 
 def in_production(items: pd.DataFrame, linked: links.Links) -> pd.Series:
     """When each item was in production: the first successful production deployment of the least advanced of its changes.
 
-    Missing while one of its changes is open, or merged and not deployed. A change that was given up does not count.
+    Missing while one of its changes is open, or merged and not deployed, and where the last of them
+    came with the first deployment known, since it may have been there before. A change that was
+    given up does not count.
     """
-    finished = looked_up(linked.deployment_changes["deployment"], linked.deployments.set_index("id")["finished_at"])
-    # A change that goes to several applications is in production when the last of them has it.
-    live = finished.groupby(linked.deployment_changes["change"]).max()
-    pairs = linked.item_changes[linked.item_changes["item"].isin(items["item"])]
-    given_up = linked.changes.loc[linked.changes["closed_at"].notna() & linked.changes["merged_at"].isna(), "change"]
-    pairs = pairs[~pairs["change"].isin(given_up)]
-    at = looked_up(pairs["change"], live)
-    last = at.groupby(pairs["item"]).max()
-    some_missing = at.isna().groupby(pairs["item"]).max()
-    return looked_up(items["item"], last.mask(some_missing.astype("bool")))
+    pairs = _arrived(items, linked)
+    return _least_advanced(items, pairs, pairs["live"])[0]
 
 
-def settled(items: pd.DataFrame, linked: links.Links) -> pd.Series:
-    """When items that were in the first known deployment had certainly arrived in production; missing for all others."""
-    held = linked.settled_changes
-    at = looked_up(held["deployment"], linked.deployments.set_index("id")["finished_at"]).groupby(held["change"]).max()
-    pairs = linked.item_changes
-    return looked_up(items["item"], looked_up(pairs["change"], at).groupby(pairs["item"]).max())
+def _arrived(items: pd.DataFrame, linked: links.Links) -> pd.DataFrame:
+    """Each item's changes that were not given up: item, change, merged_at, live, settled, deployed (its repository ever is)."""
+    about = linked.changes.set_index("change")
+    pairs = linked.item_changes.loc[among(linked.item_changes["item"], items["item"]), ["item", "change"]]
+    merged, closed = (looked_up(pairs["change"], about[name]) for name in ("merged_at", "closed_at"))
+    pairs = pairs.assign(merged_at=merged)[merged.notna() | closed.isna()]
+    brought = {"live": linked.deployment_changes, "settled": linked.settled_changes}
+    key = pairs["item"] + SEPARATOR + pairs["change"]
+    for name, held in brought.items():
+        counted = arrivals(linked, held)
+        at = looked_up(counted["deployment"], linked.deployments.set_index("id")["finished_at"])
+        pairs[name] = looked_up(key, at.groupby(counted["item"] + SEPARATOR + counted["change"]).min())
+    from_where = looked_up(pd.concat([held["change"] for held in brought.values()]), about["repository"])
+    return pairs.assign(deployed=among(looked_up(pairs["change"], about["repository"]), from_where))
 
 
-def _with_ends(
-    log: pd.DataFrame, items: pd.DataFrame, linked: links.Links, flow: workflow.Workflow, live: pd.Series, deploys: bool
-) -> pd.DataFrame:
+def _least_advanced(items: pd.DataFrame, pairs: pd.DataFrame, at: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """When all of each item's changes had arrived: since when, and, where that is not known, by when at the latest.
+
+    `at`: when each of the pairs arrived, where it is known since when; the others may be settled.
+    """
+    by_then = at.fillna(pairs["settled"])
+    all_there = by_then.notna().groupby(pairs["item"]).min().astype("bool")
+    last = by_then.groupby(pairs["item"]).max().where(all_there)
+    exact = at.groupby(pairs["item"]).max() == last
+    return looked_up(items["item"], last.where(exact)), looked_up(items["item"], last.mask(exact))
+
+
+def _with_ends(log: pd.DataFrame, items: pd.DataFrame, linked: links.Links, flow: workflow.Workflow) -> pd.DataFrame:
     """The log with an end for items that no status ends.
 
-    A change without a ticket is done when it is in production, or, in a stream without linked
-    deployments, when it is merged; one that was closed unmerged is cancelled then.
+    They are done when all of their changes are in production; a change to a repository of which
+    nothing is ever deployed is done when it is merged. A change without a ticket that was closed
+    unmerged is cancelled then.
     """
     by_delivery = (items["kind"] == "change") | (not flow.by_statuses)
+    pairs = _arrived(items, linked)
+    done, settled = _least_advanced(items, pairs, pairs["live"].where(pairs["deployed"], pairs["merged_at"]))
     about = linked.changes.set_index("change")
-    merged = looked_up(items["item"], about["merged_at"])
-    done = live if deploys else merged
-    closed = looked_up(items["item"], about["closed_at"]).where(merged.isna())
-    told = (("item.done", done), ("item.cancelled", closed), ("item.settled", settled(items, linked).where(done.isna())))
+    closed = looked_up(items["item"], about["closed_at"]).where(looked_up(items["item"], about["merged_at"]).isna())
+    told = (("item.done", done), ("item.cancelled", closed), ("item.settled", settled))
     ends = [_ends(items[by_delivery & times.notna()], times, event) for event, times in told]
-    every = pd.concat([log, *ends], ignore_index=True)
-    every = every.assign(last=every["event"].str.startswith("item."))
-    return every.sort_values(["item", "at", "last"], kind="stable", ignore_index=True).drop(columns="last")
+    return in_order(pd.concat([log, *ends], ignore_index=True))
 
 
 def _ends(items: pd.DataFrame, times: pd.Series, event: str) -> pd.DataFrame:

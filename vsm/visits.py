@@ -1,7 +1,9 @@
 """Visits: the log, told as stays in stages. Never rewritten: backflow, skips and reopenings stay visible."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from vsm.workflow import Workflow
 
 VISITS = ("item", "stage", "position", "seq", "queued", "started", "finished", "left", "actor", "team", "entered_from", "kind_in")
 NOT_YET = int(np.iinfo("int64").min)  # the number that numpy keeps for NaT
-MARK = "\x1f"
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -35,26 +37,26 @@ class Action:
 
 @dataclass(slots=True)
 class Stay:
-    """A visit as it is being told; times are microseconds, NOT_YET where unknown."""
+    """A visit as it is being told; times are microseconds, NOT_YET where unknown; names are numbers, NOBODY where unknown."""
 
-    item: str
-    seq: int
+    item: int
     stage: int
-    before: int
-    kind: str
-    team: str
+    team: int
     queued: int
     started: int = NOT_YET
     finished: int = NOT_YET
     left: int = NOT_YET
-    actor: str = ""
+    actor: int = NOBODY
+
+
+NUMBERS = attrgetter(*(number.name for number in fields(Stay)))
 
 
 @dataclass(slots=True)
 class End:
     """What became of an item."""
 
-    item: str
+    item: int
     state: str = "no events"
     done_at: int = NOT_YET
     cancelled_at: int = NOT_YET
@@ -71,34 +73,37 @@ def visits(log: pd.DataFrame, items: pd.DataFrame, workflow: Workflow) -> Path:
     earlier stage than the item is in (a late review, say) does not pull it back, and events after
     done or cancelled never reopen: only a status does.
     """
-    actions, unknown = _actions(log, workflow)
+    actions, codes, unknown = _actions(log, workflow)
+    tells = np.array([action != Action() for action in actions], dtype="bool")[codes]
+    told, codes = log[tells], codes[tells]
+    coded = {name: pd.factorize(told[name]) for name in ("item", "actor", "team")}
     teller = _Teller()
-    for row in zip(
-        log["item"].array,
-        log["at"].astype(TIME).array.asi8.tolist(),
-        actions,
-        log["actor"].fillna("").array,
-        log["team"].fillna("").array,
-        strict=True,
-    ):
+    at = told["at"].astype(TIME).array.asi8.tolist()
+    columns = (coded[name][0].tolist() for name in ("actor", "team"))
+    for row in zip(coded["item"][0].tolist(), at, map(actions.__getitem__, codes.tolist()), *columns, strict=True):
         teller.tell(*row)
-    stays = _frame(teller.stays, workflow, items)
-    return Path(stays, _items(teller.ends, items, stays), unknown)
+    teller.keep()
+    names: Names = {name: np.array([*texts, None], dtype=object) for name, (_, texts) in coded.items()}
+    stays = _frame(teller.stays, workflow, items, names)
+    return Path(stays, _items(teller.ends, items, stays, names["item"]), unknown)
 
 
-def _actions(log: pd.DataFrame, workflow: Workflow) -> tuple[list[Action], dict[str, int]]:
-    """The action of each event; and the statuses that mean nothing here, with how often they occur."""
-    key = log["event"] + MARK + log["status"].fillna("") + MARK + log["environment"].fillna("")
-    codes, names = pd.factorize(key)
-    parts = [name.split(MARK) for name in names]
+def _actions(log: pd.DataFrame, workflow: Workflow) -> tuple[list[Action], "np.ndarray[Any, Any]", dict[str, int]]:
+    """The actions that occur, which one each event is, and the statuses that mean nothing here, with how often they occur."""
+    coded = [pd.factorize(log[name]) for name in ("event", "status", "environment")]
+    code = np.zeros(len(log), dtype="int64")
+    for codes, texts in coded:
+        code = code * (len(texts) + 1) + codes + 1
+    found, first, codes = np.unique(code, return_index=True, return_inverse=True)
+    parts = [["" if part[0][place] < 0 else str(part[1][part[0][place]]) for part in coded] for place in first.tolist()]
     actions = [_action(event, status, environment, workflow) for event, status, environment in parts]
-    counts = np.bincount(codes, minlength=len(names)).tolist()
+    counts = np.bincount(codes, minlength=len(found)).tolist()
     unknown = {
         status: count
         for (event, status, _), count in zip(parts, counts, strict=True)
         if event == "status" and workflow.meaning(status)[0] == "unknown"
     }
-    return [actions[code] for code in codes.tolist()], unknown
+    return actions, codes, unknown
 
 
 STATUS_DOES = {"waiting": "queue", "active": "work", "new": "back", "done": "done", "cancelled": "cancel"}
@@ -111,32 +116,41 @@ def _action(event: str, status: str, environment: str, workflow: Workflow) -> Ac
         return Action(STATUS_DOES.get(meaning, ""), -1 if at is None else at, by_status=True)
     if event in EVENT_DOES:
         return Action(EVENT_DOES[event])
-    names = {f"{event}:{environment}"} if environment else {event}
-    if environment == "production":
+    where = environment.casefold()
+    names = {f"{event}:{where}"} if where else {event}
+    if where == "production":
         names.add(event)  # a deployment event without an environment means production
-    closes = frozenset(place for place, stage in enumerate(workflow.stages) if names & set(stage.closes))
+    closes = frozenset(place for place, stage in enumerate(workflow.stages) if names & _folded(stage.closes))
     for place, stage in enumerate(workflow.stages):
-        if names & set(stage.starts):
+        if names & _folded(stage.starts):
             return Action("work", place, closes - {place})
-        if names & set(stage.opens):
+        if names & _folded(stage.opens):
             return Action("queue", place, closes - {place})
     return Action(closes=closes)
 
 
+def _folded(events: tuple[str, ...]) -> set[str]:
+    """Events of a stage, their environments in any case."""
+    return {event.casefold() for event in events}
+
+
 @dataclass
 class _Teller:
-    """Walks the log once, item after item; ``stay`` and ``end`` are of the item at hand."""
+    """Walks the log once, item after item; ``stay`` and ``end`` are of the item at hand.
 
-    stays: list[Stay] = field(default_factory=list)
+    Stays that are told are kept as plain numbers: half a million objects would be looked through again and again.
+    """
+
+    stays: list[tuple[int, ...]] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
-    end: End = field(default_factory=lambda: End(""))
+    end: End = field(default_factory=lambda: End(NOBODY))
     stay: Stay | None = None
-    last: Stay | None = None  # the item's last visit, also after it has been left
 
-    def tell(self, item: str, at: int, action: Action, actor: str, team: str) -> None:
+    def tell(self, item: int, at: int, action: Action, actor: int, team: int) -> None:
         """One event."""
         if item != self.end.item:
-            self.end, self.stay, self.last = End(item), None, None
+            self.keep()
+            self.end, self.stay = End(item), None
             self.ends.append(self.end)
         if self.end.state in ("done", "cancelled") and not action.by_status:
             return
@@ -145,7 +159,7 @@ class _Teller:
         if action.do:
             DOES[action.do](self, at, action, actor, team)
 
-    def queue(self, at: int, action: Action, _actor: str, team: str) -> None:
+    def queue(self, at: int, action: Action, _actor: int, team: int) -> None:
         """Work waits for a stage; where it already waits there, or is worked on there, an event says nothing new."""
         stay = self.stay
         if stay is not None and stay.stage == action.stage:
@@ -154,7 +168,7 @@ class _Teller:
                 return
         self.enter(at, action.stage, team)
 
-    def work(self, at: int, action: Action, actor: str, team: str) -> None:
+    def work(self, at: int, action: Action, actor: int, team: int) -> None:
         """Work starts in a stage."""
         stay = self.stay
         if stay is not None and stay.stage > action.stage and not action.by_status:
@@ -162,32 +176,32 @@ class _Teller:
         if stay is None or stay.stage != action.stage or (stay.finished != NOT_YET and action.by_status):
             stay = self.enter(at, action.stage, team)
         if stay.started == NOT_YET and stay.finished == NOT_YET:
-            stay.started, stay.actor, stay.team = at, actor, team or stay.team
+            stay.started, stay.actor, stay.team = at, actor, stay.team if team == NOBODY else team
 
-    def back(self, at: int, _action: Action, actor: str, _team: str) -> None:
+    def back(self, at: int, _action: Action, actor: int, _team: int) -> None:
         """The status says new: not committed to yet, or no more."""
         self.reopen()
         self.leave(at, actor)
         self.end.state = "new"
 
-    def done(self, at: int, _action: Action, actor: str, _team: str) -> None:
+    def done(self, at: int, _action: Action, actor: int, _team: int) -> None:
         """Done; of several such statuses in a row the first counts."""
         if self.end.state != "done":
             self.over("done", at, actor)
             self.end.done_at = at
 
-    def settle(self, at: int, _action: Action, actor: str, _team: str) -> None:
+    def settle(self, at: int, _action: Action, actor: int, _team: int) -> None:
         """Done by now at the latest; since when is not known, so no time is given."""
         if self.end.state != "done":
             self.over("done", at, actor)
 
-    def cancel(self, at: int, _action: Action, actor: str, _team: str) -> None:
+    def cancel(self, at: int, _action: Action, actor: int, _team: int) -> None:
         """Cancelled: it leaves work in progress now, and was never finished."""
         if self.end.state != "cancelled":
             self.over("cancelled", at, actor)
             self.end.cancelled_at = at
 
-    def over(self, state: str, at: int, actor: str) -> None:
+    def over(self, state: str, at: int, actor: int) -> None:
         """The item ends."""
         if self.end.state in ("done", "cancelled"):  # from one end to the other: nobody worked on it in between
             self.end.done_at = self.end.cancelled_at = NOT_YET
@@ -200,18 +214,15 @@ class _Teller:
             self.end.reopened += self.end.state == "done"
             self.end.done_at = self.end.cancelled_at = NOT_YET
 
-    def enter(self, at: int, stage: int, team: str) -> Stay:
+    def enter(self, at: int, stage: int, team: int) -> Stay:
         """A new visit begins, and with it the one at hand ends."""
         self.reopen()
-        self.leave(at, "")
-        last = self.last
-        before, seq = (-1, 0) if last is None else (last.stage, last.seq + 1)
-        self.stay = self.last = Stay(self.end.item, seq, stage, before, _kind(before, stage), team, at)
-        self.stays.append(self.stay)
+        self.leave(at, NOBODY)
+        stay = self.stay = Stay(self.end.item, stage, team, at)
         self.end.state = "in progress"
-        return self.stay
+        return stay
 
-    def leave(self, at: int, actor: str) -> None:
+    def leave(self, at: int, actor: int) -> None:
         """The visit at hand ends; work that nothing ended ends with it."""
         stay = self.stay
         if stay is None:
@@ -219,11 +230,17 @@ class _Teller:
         stay.left = at
         if stay.started != NOT_YET:
             stay.finished = at if stay.finished == NOT_YET else stay.finished
-            stay.actor = stay.actor or actor
+            stay.actor = actor if stay.actor == NOBODY else stay.actor
+        self.keep()
         self.stay = None
 
+    def keep(self) -> None:
+        """The visit at hand is told."""
+        if self.stay is not None:
+            self.stays.append(NUMBERS(self.stay))
 
-DOES: dict[str, Callable[[_Teller, int, Action, str, str], None]] = {
+
+DOES: dict[str, Callable[[_Teller, int, Action, int, int], None]] = {
     "queue": _Teller.queue,
     "work": _Teller.work,
     "back": _Teller.back,
@@ -233,44 +250,41 @@ DOES: dict[str, Callable[[_Teller, int, Action, str, str], None]] = {
 }
 
 
-def _kind(before: int, stage: int) -> str:
-    """How a stage was come to."""
-    if before < 0:
-        return "first"
-    if stage <= before:
-        return "again" if stage == before else "back"
-    return "forward" if stage == before + 1 else "skip"
+Names = dict[str, "np.ndarray[Any, Any]"]  # of items, actors and teams by number, None behind the last for NOBODY
 
 
-def _frame(stays: list[Stay], workflow: Workflow, items: pd.DataFrame) -> pd.DataFrame:
+def _frame(stays: list[tuple[int, ...]], workflow: Workflow, items: pd.DataFrame, told: Names) -> pd.DataFrame:
     """Stays as the visits frame; a visit's team is the event's, else the stage's, else the item's."""
-    names = np.array([stage.name for stage in workflow.stages] or [""], dtype=object)
-    teams = np.array([stage.team for stage in workflow.stages] or [None], dtype=object)
-    place = np.array([stay.stage for stay in stays], dtype="int64")
-    before = np.array([stay.before for stay in stays], dtype="int64")
-    item = pd.Series([stay.item for stay in stays], dtype="str")
-    own = pd.Series([stay.team or None for stay in stays], dtype="str")
+    names = np.array([*(stage.name for stage in workflow.stages), None], dtype=object)
+    teams = np.array([*(stage.team for stage in workflow.stages), None], dtype=object)
+    numbers = np.array(stays, dtype="int64").reshape(len(stays), len(fields(Stay)))
+    code = {part.name: np.ascontiguousarray(numbers[:, place]) for place, part in enumerate(fields(Stay))}
+    place, first = code["stage"], np.diff(code["item"], prepend=-1) != 0  # an item's stays stand together
+    count = np.arange(len(stays))
+    before = np.where(first, -1, np.roll(place, 1))  # -1 is the None behind the last name
+    item, own, actor = (pd.Series(told[name][code[name]], dtype="str") for name in ("item", "team", "actor"))
     team = own.fillna(pd.Series(teams[place], dtype="str")).fillna(looked_up(item, items.set_index("item")["team"]))
+    steps = [before < 0, place < before, place == before, place == before + 1]
     return pd.DataFrame(
         {
             "item": item,
             "stage": pd.Series(names[place], dtype="str"),
             "position": place,
-            "seq": np.array([stay.seq for stay in stays], dtype="int64"),
-            **{name: _times([getattr(stay, name) for stay in stays]) for name in ("queued", "started", "finished", "left")},
-            "actor": pd.Series([stay.actor or None for stay in stays], dtype="str"),
+            "seq": count - np.maximum.accumulate(np.where(first, count, 0)),
+            **{name: _times(code[name]) for name in ("queued", "started", "finished", "left")},
+            "actor": actor,
             "team": team,
-            "entered_from": pd.Series(np.where(before < 0, None, names[before]), dtype="str"),
-            "kind_in": pd.Series([stay.kind for stay in stays], dtype="str"),
+            "entered_from": pd.Series(names[before], dtype="str"),
+            "kind_in": pd.Series(np.select(steps, ["first", "back", "again", "forward"], "skip"), dtype="str"),
         }
     )
 
 
-def _times(microseconds: list[int]) -> pd.Series:
-    return pd.Series(np.array(microseconds, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
+def _times(microseconds: "list[int] | np.ndarray[Any, Any]") -> pd.Series:
+    return pd.Series(np.asarray(microseconds, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
 
 
-def _items(ends: list[End], items: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
+def _items(ends: list[End], items: pd.DataFrame, stays: pd.DataFrame, names: "np.ndarray[Any, Any]") -> pd.DataFrame:
     """What became of each item, beside what it is."""
     told = pd.DataFrame(
         {
@@ -279,7 +293,7 @@ def _items(ends: list[End], items: pd.DataFrame, stays: pd.DataFrame) -> pd.Data
             "cancelled_at": _times([end.cancelled_at for end in ends]),
             "reopened": np.array([end.reopened for end in ends], dtype="int64"),
         }
-    ).set_axis(pd.Index([end.item for end in ends], dtype="str"))
+    ).set_axis(pd.Index(names[[end.item for end in ends]], dtype="str"))
     inside = stays[stays["left"].isna()].set_index("item")
     key = items["item"]
     first = stays.groupby("item")[["queued", "started"]].min()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vsm.config import Config, StageConfig, StreamConfig
+from vsm.config import Config, Production, StageConfig, StreamConfig
+from vsm.frames import among
 from vsm.store import Facts
 
 # "Deployed to staging" or "Test done" is not the end: only these words alone, or with production behind them.
@@ -13,7 +14,8 @@ DONE = re.compile(r"^(done|closed|resolved|released|completed?|finished|shipped|
 CANCELLED = re.compile(r"\b(cancell?ed|won'?t\s*(do|fix)|wontfix|rejected|duplicate|abandoned|obsolete|invalid|declined)\b", re.I)
 NEW = re.compile(r"\b(backlog|to\s?do|new|open|opened|funnel|icebox|ideas?|triage|selected.*)\b", re.I)
 WAITING = re.compile(r"\b(ready|wait(ing)?|await(ing)?|pending|queued?|on hold|blocked|to be|next)\b", re.I)
-ENDS = frozenset({"new", "done", "cancelled", "ignored"})
+ENDS = ("new", "done", "cancelled", "ignored")
+USUAL = Production()
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,12 @@ class Stage:
     team: str | None = None
 
     @classmethod
-    def of(cls, config: StageConfig) -> "Stage":
-        """The stage that a table of the configuration describes."""
-        return cls(**config.model_dump())
+    def of(cls, config: StageConfig, production: Production) -> "Stage":
+        """The stage that a table of the configuration describes; every name of production is called production in its events."""
+        events = {
+            name: tuple(_place(event, production) for event in getattr(config, name)) for name in ("opens", "starts", "closes")
+        }
+        return cls(**(config.model_dump() | events))
 
     @property
     def has_capacity(self) -> bool:
@@ -65,7 +70,7 @@ class Workflow:
 
     def __post_init__(self) -> None:
         """Index statuses by name, any case."""
-        for meaning in sorted(ENDS):
+        for meaning in ENDS:
             self._meanings.update({status.casefold(): (meaning, None) for status in getattr(self, meaning)})
         for place, stage in enumerate(self.stages):
             self._meanings.update({status.casefold(): ("waiting", place) for status in stage.waiting})
@@ -81,19 +86,25 @@ class Workflow:
         return bool(self.done)
 
 
-def of_stream(stream: StreamConfig, facts: Facts, changes: pd.DataFrame) -> Workflow:
-    """The workflow of one configured stream; where it names no stages they are derived from the facts given."""
+def of_stream(
+    stream: StreamConfig, facts: Facts, changes: pd.DataFrame, production: Production = USUAL, deploys: bool = True
+) -> Workflow:
+    """The workflow of one configured stream; where it names no stages they are derived from the facts given.
+
+    `deploys`: some of its items are known to be deployed, so that they can be seen to wait for that.
+    """
     if not stream.stages:
-        derived = derive(stream.name, facts, changes)
-        ends = {name: getattr(stream, name) for name in ENDS if getattr(stream, name)}
-        return Workflow(
-            stream.name, derived.stages, **{n: ends.get(n, getattr(derived, n)) for n in ENDS}, derived=True, notes=derived.notes
-        )
+        return derive(stream, facts, changes, deploys)
     return Workflow(
         stream.name,
-        tuple(Stage.of(stage) for stage in stream.stages),
+        tuple(Stage.of(stage, production) for stage in stream.stages),
         **{name: getattr(stream, name) for name in ENDS},
     )
+
+
+def _place(event: str, production: Production) -> str:
+    name, colon, environment = event.partition(":")
+    return f"{name}:production" if colon and production.matches(environment) else event
 
 
 def streams(config: Config) -> tuple[StreamConfig, ...]:
@@ -101,16 +112,18 @@ def streams(config: Config) -> tuple[StreamConfig, ...]:
     return config.streams or (StreamConfig(name="everything"),)
 
 
-def derive(name: str, facts: Facts, changes: pd.DataFrame) -> Workflow:
-    """A workflow from what is there: tickets' statuses in the order in which they are reached, else the delivery events."""
-    if len(facts.tickets):
-        return _from_statuses(name, facts)
-    return _from_delivery(name, changes)
+def derive(stream: StreamConfig, facts: Facts, changes: pd.DataFrame, deploys: bool = True) -> Workflow:
+    """A workflow from what is there: tickets' statuses in the order in which they are reached, else the delivery events.
 
-
-def _from_statuses(name: str, facts: Facts) -> Workflow:
+    What the stream says of its new, done, cancelled and ignored statuses holds; the others are told by their names.
+    """
     order = _reached(facts)
-    meanings = {status: _guess(status) for status in order}
+    return _from_statuses(stream, order) if order else _from_delivery(stream, facts, changes, deploys)
+
+
+def _from_statuses(stream: StreamConfig, order: list[str]) -> Workflow:
+    said = {status.casefold(): end for end in ENDS for status in getattr(stream, end)}
+    meanings = {status: said.get(status.casefold()) or _guess(status) for status in order}
     stages: list[Stage] = []
     waiting: list[str] = []
     for status in order:
@@ -120,10 +133,10 @@ def _from_statuses(name: str, facts: Facts) -> Workflow:
             stages.append(Stage(status, waiting=tuple(waiting), active=(status,)))
             waiting = []
     stages += [Stage(status, waiting=(status,)) for status in waiting]
-    ends = {end: tuple(s for s in order if meanings[s] == end) for end in ("new", "done", "cancelled")}
+    ends = {end: (*getattr(stream, end), *(s for s in order if meanings[s] == end and s.casefold() not in said)) for end in ENDS}
     told = "; ".join(f"{end}: {', '.join(found)}" for end, found in ends.items() if found)
     note = f"No stages are configured: they were derived from the tickets' statuses by their names and order ({told})."
-    return Workflow(name, tuple(stages), **ends, derived=True, notes=(note,))
+    return Workflow(stream.name, tuple(stages), **ends, derived=True, notes=(note,))
 
 
 def _reached(facts: Facts) -> list[str]:
@@ -131,7 +144,7 @@ def _reached(facts: Facts) -> list[str]:
     moves = facts.transitions.sort_values(["ticket", "at"], kind="stable")
     first = moves.drop_duplicates("ticket")
     begun = pd.DataFrame({"ticket": first["ticket"], "status": first["from_status"], "place": 0.0}).dropna()
-    still = facts.tickets.loc[~facts.tickets["key"].isin(moves["ticket"]), ["key", "status"]]
+    still = facts.tickets.loc[~among(facts.tickets["key"], moves["ticket"]), ["key", "status"]]
     still = still.set_axis(["ticket", "status"], axis=1).assign(place=0.0).dropna()
     place = moves.groupby("ticket").cumcount() + 1
     length = moves.groupby("ticket")["at"].transform("size")
@@ -150,7 +163,7 @@ def _guess(status: str) -> str:
     return "active"
 
 
-def _from_delivery(name: str, changes: pd.DataFrame) -> Workflow:
+def _from_delivery(stream: StreamConfig, facts: Facts, changes: pd.DataFrame, deploys: bool) -> Workflow:
     if changes["opened_at"].notna().any():
         steps: tuple[Stage, ...] = (
             Stage("Coding", opens=("commit.first",), starts=("commit.first",), closes=("pull_request.opened",)),
@@ -160,6 +173,10 @@ def _from_delivery(name: str, changes: pd.DataFrame) -> Workflow:
     else:
         steps = (Stage("Change", opens=("commit.first",), starts=("commit.first",), closes=("pull_request.merged",)),)
         how = "from a change's first commit to its merge (coding and review cannot be told apart: no source says when review began)"
-    release = Stage("Release", opens=("pull_request.merged",), closes=("deployment.finished",))
-    note = f"No stages are configured and there are no tickets: the stages are {how}, then waiting for release."
-    return Workflow(name, (*steps, release), derived=True, notes=(note,))
+    if deploys:
+        steps = (*steps, Stage("Release", opens=("pull_request.merged",), closes=("deployment.finished",)))
+    last = "then waiting for release" if deploys else "and no further: no deployment of them is known"
+    tickets = "the tickets have no statuses" if len(facts.tickets) else "there are no tickets"
+    note = f"No stages are configured and {tickets}: the stages are {how}, {last}."
+    ends = {end: getattr(stream, end) for end in ENDS}
+    return Workflow(stream.name, steps, **ends, derived=True, notes=(note,))

@@ -70,7 +70,7 @@ def panel(stage: str, one: Measures) -> None:
             st.caption("No item is in this stage now.")
         figure = tables.stage_figure(one, stage)
         st.caption(parts.text(tables.summary(figure)))
-        parts.explain_button(figure, stage, key=str(one.scope.stream), said="Where these numbers come from")
+        parts.explain_button(figure, f"Visits to {stage}", key=str(one.scope.stream), said="Where these numbers come from")
 
 
 for name, one in parts.maps(choice, measures):

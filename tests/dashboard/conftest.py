@@ -50,8 +50,8 @@ def stores(tmp_path_factory, sample_store) -> dict[str, str]:
     change = facts(
         place / "change",
         pull_requests=[
-            {"repository": "shop", "number": "1", "title": EVIL, "created_at": f"{day}08:30:00Z", "first_commit_at": f"{day}08:00:00Z",
-             "merged_at": f"{day}09:00:00Z", "merge_sha": sha}
+            {"repository": "shop", "number": "1", "title": EVIL, "merge_sha": sha, "first_commit_at": f"{day}08:00:00Z",
+             "created_at": f"{day}08:30:00Z", "merged_at": f"{day}09:00:00Z"}
         ],
         deployments=[
             {"id": "d1", "application": "shop", "environment": "prod", "repository": "shop", "sha": sha, "result": "success",

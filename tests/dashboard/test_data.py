@@ -59,6 +59,18 @@ def test_an_import_shows_at_once(own_store):
     assert (before, data.known().facts) == (1, 3)
 
 
+def test_a_store_that_was_deleted_and_made_anew_is_read_anew(own_store, tmp_path):
+    own_store("PAY-1", "PAY-2")
+    assert data.known().facts == 2
+    for file in tmp_path.glob("own.db*"):
+        file.rename(file.with_name(f"old-{file.name}"))
+    with pytest.raises(NothingYet):
+        data.known()
+    own_store("PAY-7")
+
+    assert data.known().facts == 1
+
+
 def test_an_edited_configuration_shows_at_once(own_store, tmp_path):
     assert data.known().streams == ("everything",)
     (tmp_path / "vsm.toml").write_text('[[streams]]\nname = "ours"\n')
@@ -100,7 +112,7 @@ def test_a_wrong_configuration_is_said_on_the_page(look, tmp_path, stores, monke
 
 
 def test_people_are_shown_as_the_configuration_says(sample, tmp_path, monkeypatch):
-    rows = data.told().facts.transitions.dropna(subset="actor").head(20)
+    rows = data.measures(EVERYTHING).visits.dropna(subset="actor").head(20)
     assert set(data.shown(rows)["actor"].str[:7]) == {"Person "}
 
     named = tmp_path / "vsm.toml"

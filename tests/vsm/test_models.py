@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from vsm.models import RESULTS, TABLES, Fact, RowError, Transition, columns, kind, required, uid, validate
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-# The tables of CONTRACT section 3, in its own words: key · other columns, "?" may be missing.
-CONTRACT = """
+# The tables of the facts folder (docs/facts.md): key · other columns, "?" may be missing.
+FOLDER = """
 tickets: key · title? type? status? created_at resolved_at? resolution? project? team? priority? parent? labels? application? url?
 transitions: ticket, at, from_status?, to_status · actor? team?
 ticket_changes: ticket, at, field, to? · from? actor?
@@ -32,8 +32,8 @@ identities: source, handle · person
 """
 
 
-@pytest.mark.parametrize("line", CONTRACT.strip().splitlines(), ids=lambda line: line.partition(":")[0])
-def test_tables_are_those_of_the_contract(line: str) -> None:
+@pytest.mark.parametrize("line", FOLDER.strip().splitlines(), ids=lambda line: line.partition(":")[0])
+def test_tables_are_those_of_the_facts_folder(line: str) -> None:
     name, _, told = line.partition(": ")
     key, _, rest = told.replace(",", "").partition("·")
     table, every = TABLES[name], [*key.split(), *rest.split()]
@@ -42,8 +42,8 @@ def test_tables_are_those_of_the_contract(line: str) -> None:
     assert [column for column in columns(table) if not required(table, column)] == [c.rstrip("?") for c in every if c[-1] == "?"]
 
 
-def test_the_contract_names_every_table() -> None:
-    assert [line.partition(":")[0] for line in CONTRACT.strip().splitlines()] == list(TABLES)
+def test_the_facts_folder_names_every_table() -> None:
+    assert [line.partition(":")[0] for line in FOLDER.strip().splitlines()] == list(TABLES)
 
 
 def least(table: type[Fact]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Comparison:
 
 
 RULES = {
-    "count": "two counts over periods of one length: clear where the 95 % interval of the share that is the later one's leaves out a half",
+    "count": "two counts over periods of one length: clear where the 95 % interval of the later one's share leaves out a half",
     "share": "two shares: clear where Newcombe's 95 % interval of their difference leaves out zero",
     "hours": "two medians: clear where their 95 % intervals by order statistics do not overlap",
 }

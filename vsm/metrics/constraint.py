@@ -33,7 +33,7 @@ THRESHOLD = (
     0.35  # a queue that is empty more often does not hold back the whole; 0.45 misses lines that fill late (DESIGN.md, section 4)
 )
 PERSISTENT = 0.8  # of the fullest queue: the last stage of which this holds is where full turns to empty
-ENOUGH = 40  # finished items; with fewer the answer was too often wrong (reference/flow.md, section 4.2)
+ENOUGH = 40  # finished items; with fewer the answer was too often wrong on planted lines
 GROWING = 0.45  # rank correlation, where no queue is seen: 0 of 40 lines without a constraint had it, with one 0.48 to 0.98
 RESAMPLES, SEED = 200, 1
 WEEK = 7 * 24 * HOUR

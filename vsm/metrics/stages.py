@@ -22,7 +22,7 @@ Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 # A visit that this many later arrivals overtook waits for something other than people: it was parked.
-# Three parked tickets made every queue look permanent (reference/flow.md, section 4.2).
+# In a study of planted lines, three parked tickets made every queue look permanent.
 OVERTAKEN = 8
 NEVER = int(np.iinfo(np.int64).max)
 

@@ -208,7 +208,7 @@ A-4: created 01-01, Dev 01-09 08:00, Review 01-11 08:00
 
 @pytest.fixture(scope="session", name="known")
 def _known() -> Path:
-    """A log to which jirametrics, jira-agile-metrics and pm4py gave known answers (reference/flow.md, section 6.3)."""
+    """A log to which jirametrics, jira-agile-metrics and pm4py gave known answers."""
     return read(KNOWN)
 
 
