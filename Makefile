@@ -6,7 +6,7 @@ VSM := $(VENV)/bin/vsm
 DEMO := sqlite:///demo.db
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser sample lock clean
+.PHONY: demo test bench lint browser sample pictures lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
@@ -28,6 +28,9 @@ browser:  # Debian's Chromium, where there is none and we may install it
 
 sample: $(VENV)/run.stamp  ## make sample_data/facts anew
 	$(VENV)/bin/python sample_data/generate.py
+
+pictures: $(VENV)/test.stamp browser  ## the README's pictures, from the running demo
+	PORT=$(PORT) $(VENV)/bin/python docs/take_pictures.py
 
 lock: $(VENV)/test.stamp  ## pin the versions anew
 	$(VENV)/bin/python -m pip install --quiet uv

@@ -26,6 +26,7 @@ from dashboard.charts.marks import (
     time_scale,
     toned,
     words,
+    wrapped,
 )
 from vsm.metrics.cumulative import CANCELLED, DONE
 from vsm.metrics.figure import FEW
@@ -82,7 +83,7 @@ def cumulative_flow(frame: pd.DataFrame | None) -> Chart | None:
     names = inside.drop_duplicates("position").set_index("position")["stage"].to_dict()
     ends = {tone: name for tone, name in (("muted", CANCELLED), ("good", DONE)) if name in set(ended["stage"])}
     stages = bands(inside, _ramp(names), whole, 1.0) if names else None
-    legend = named(ends, offset=2, symbolType="square", symbolOpacity=0.5)
+    legend = named(ends, orient="bottom", symbolType="square", symbolOpacity=0.5)
     rest = bands(ended, role(legend=legend), again if names else whole, 0.3)
     return layered(stages, rest).resolve_scale(color="independent").properties(height=HEIGHT + 60)
 
@@ -96,6 +97,7 @@ def _ramp(names: dict[int, str]) -> alt.Color:
         type="symbol",
         symbolType="square",
         values=list(names),
+        columns=wrapped(names.values()),
         labelExpr=said,
         labelLimit=160,
         symbolOpacity=1,

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -13,6 +13,7 @@ from dashboard.theme import ROLES
 
 HEIGHT = 280
 MOST_TICKS = 8
+LETTER, SYMBOL = 7, 28  # pixels of a legend's letter, and of its symbol with the room around it
 APART = 0.07  # of the height: words closer than this would overlap
 MINUTE, DAY = 1 / 60, 24
 HOUR_STEPS = tuple(
@@ -42,9 +43,14 @@ def role(**more: Any) -> alt.Color:
 def named(names: Mapping[str, str], title: str | None = None, **more: Any) -> alt.Legend:
     """A legend that says what each role in use means; the names stay data, whatever they hold."""
     said = f"({json.dumps(dict(names))})[datum.value]"
-    return alt.Legend(
-        title=title, orient="top", values=list(names), labelExpr=said, labelLimit=220, **({"symbolOpacity": 1} | more)
-    )
+    usual = {"orient": "top", "columns": wrapped(names.values()), "symbolOpacity": 1}
+    return alt.Legend(title=title, values=list(names), labelExpr=said, labelLimit=220, **(usual | more))
+
+
+def wrapped(names: Iterable[str]) -> alt.ExprRef:
+    """How many names of a legend fit beside each other: a narrow page breaks the line instead of cutting it off."""
+    widest = min(max((len(name) for name in names), default=1) * LETTER, 220) + SYMBOL
+    return alt.ExprRef(f"max(1, floor(width / {widest}))")
 
 
 def toned(frame: pd.DataFrame, tone: str | pd.Series, *columns: str) -> pd.DataFrame:
