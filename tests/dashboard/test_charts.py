@@ -345,3 +345,23 @@ def test_dots_of_one_stage_stand_apart():
     (dots,) = frames(flow.ageing_wip(many))
     assert dots["beside"].is_unique
     assert dots["beside"].abs().max() < 0.5
+
+
+def legends(told):
+    """The legends of a chart's layers."""
+    if isinstance(told, dict):
+        told = {key: value for key, value in told.items() if key != "resolve"}  # says only how layers share them
+        return [found for key, value in told.items() for found in ([value] if key == "legend" and value else legends(value))]
+    return [found for value in told for found in legends(value)] if isinstance(told, list) else []
+
+
+@pytest.mark.parametrize("name", ["cumulative_flow", "cycle_scatter", "ageing_wip"])
+def test_a_legend_breaks_its_line_where_the_page_is_narrow(name):
+    found = legends(ALL[name]().to_dict())
+    assert found
+    assert all(re.fullmatch(r"max\(1, floor\(width / \d+\)\)", legend["columns"]["expr"]) for legend in found)
+
+
+@pytest.mark.parametrize("names", [[], ["QA"], ["Q" * 500]])
+def test_a_legend_has_room_for_its_longest_name_and_no_more_than_it_may_take(names):
+    assert marks.SYMBOL < int(re.search(r"/ (\d+)", marks.wrapped(names).to_dict()["expr"])[1]) <= 220 + marks.SYMBOL
