@@ -77,10 +77,9 @@ def _harvested(ready: list[Collector], url: str, full: bool) -> list["Outcome"]:
         first.ahead()
     # The tables and the driver take half a second to import, in which a first reading gets far.
     from collectors.harvest import harvest
-    from vsm.store import open_store
+    from vsm.store import opened
 
-    engine = open_store(url)
-    with watcher() as watching:
+    with opened(url) as engine, watcher() as watching:
         return harvest(engine, ready, watching, full)
 
 

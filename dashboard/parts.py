@@ -185,14 +185,15 @@ class Tile:
 def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key: str = "") -> None:
     """A number with its n, its interval, the period before with a verdict, its trend, and where it comes from."""
     figure = figures[told.figure]
-    found = compare(figure, before[told.figure], told.value) if told.figure in before else None
+    past = before.get(told.figure)
+    found = None if past is None else compare(figure, past, told.value)
     few = 0 < figure.n < FEW and not told.counted
     with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"tile_{told.figure}_{told.value}_{key}"):
         with st.container(gap="xsmall"):
             st.metric(
                 told.label,
                 tables.few(figure) if few else told.written(figure.values.get(told.value)),
-                **_change(told, found),
+                **_change(told, found, past.n if past else 0),
                 chart_data=_trend(figure, told.spark),
                 chart_type="bar" if told.bars else "line",
                 help=_help(figure, found if told.more else None),
@@ -202,13 +203,14 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
         explain_button(figure, told.label, key=f"{told.value}_{key}")
 
 
-def _change(told: Tile, found: Comparison | None) -> dict[str, Any]:
-    """How a metric says what it was before, and whether that is a clear change: in words, the colour only underlines them."""
+def _change(told: Tile, found: Comparison | None, n: int) -> dict[str, Any]:
+    """How a metric says what it was before (of `n`), and whether that is a clear change: in words, which a colour underlines."""
     if found is None or (found.now is None and found.before is None):
         return {"delta": None, "delta_color": "blue"}
     if found.before is None:
         return {"delta": "no data before", "delta_color": "gray", "delta_arrow": "off"}
-    was = text(f"was {told.written(found.before).removesuffix(' / week')}")
+    few = n < FEW and not told.counted
+    was = text(f"n was {n}" if few else f"was {told.written(found.before).removesuffix(' / week')}")
     if not told.more:
         return {"delta": was, "delta_color": "gray", "delta_arrow": "off"}
     if found.verdict not in ("more", "less"):

@@ -85,7 +85,10 @@ RATES = ("value", "low", "high", "share", "hours_known", "moves_known", "never_s
 def summary(figure: Figure) -> str:
     """A figure's values with their names, and n."""
     told = []
+    few = figure.n < FEW
     for name, value in figure.values.items():
+        if few and (name in ("p50", "p85", "p95") or name.startswith("median_")):
+            continue  # so few are listed, not summarised
         if name == "low":
             told.append(f"95 % interval {theme.rate(value)} to {theme.rate(figure.values.get('high'))}")
         elif name != "high":

@@ -1,13 +1,13 @@
 """How things look and how numbers are written: roles instead of colours, two palettes, durations and rates in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from vsm import report
-from vsm.metrics.figure import Figure
+from vsm.metrics.figure import FEW, Figure
 
 NONE = report.NONE
 
@@ -100,7 +100,7 @@ def _known(value: Any) -> float | None:
 
 
 def by_application(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataFrame:
-    """The five DORA figures of each application as a table of text, each with its n."""
+    """The five DORA figures of each application as a table of text, each with its n; few observations are not summarised."""
     columns = (
         ("Deployments", "deployment_frequency", "per_week", per_week),
         ("Change lead time, median", "change_lead_time", "p50", duration),
@@ -109,14 +109,17 @@ def by_application(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataF
         ("Deployment rework rate", "deployment_rework_rate", "value", rate),
     )
     rows = [
-        {"Application": name}
-        | {
-            title: f"{written(figures[metric].values.get(value))} (n {figures[metric].n:,})"
-            for title, metric, value, written in columns
-        }
+        {"Application": name} | {title: _with_n(figures[metric], value, written) for title, metric, value, written in columns}
         for name, figures in sorted(applications.items())
     ]
     return pd.DataFrame(rows, columns=["Application", *(title for title, *_ in columns)])
+
+
+def _with_n(figure: Figure, value: str, written: Callable[[float | None], str]) -> str:
+    """A figure in words with its n; a percentile or a rate of fewer than five says only how many there are."""
+    if 0 < figure.n < FEW and value != "per_week":
+        return f"too few (n {figure.n})"
+    return f"{written(figure.values.get(value))} (n {figure.n:,})"
 
 
 def chart_config(theme: str = "light") -> dict[str, Any]:

@@ -91,15 +91,15 @@ def measured(
     if (definition, policy) != ("vsm", "vsm"):
         raise UsageError(f"only the definition and the policy 'vsm' are built so far, not {definition!r} with {policy!r}")
     told = configuration.load(config)
-    engine = stores.open_store(store, create=False)
-    facts = stores.facts(engine)
+    with stores.opened(store, create=False) as engine:
+        facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
     try:
         now = instant(end, told.zone, last=True) if end else None
         flow = pipeline.read(facts, told, now)
         if flow.now is None:
-            raise UsageError(f"the store {engine.url} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
+            raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)
         scope = Scope(first, last, stream=stream, application=application, team=team)
-        return measure.measure(flow, scope), stores.harvests(engine)
+        return measure.measure(flow, scope), harvests
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -8,7 +8,7 @@ import click
 from vsm import facts
 from vsm.cli import common
 from vsm.errors import WorkError
-from vsm.store import open_store
+from vsm.store import opened
 
 
 @click.command("import")
@@ -23,7 +23,8 @@ from vsm.store import open_store
 def import_(folder: Path, rejects: Path | None, store: str, config: Path | None) -> None:
     """Load a folder of facts: one CSV or JSONL file a table, all of it or nothing."""
     checked = facts.check(folder, rejects)
-    loaded = facts.load(open_store(store), checked, lambda: datetime.now(UTC))
+    with opened(store) as engine:
+        loaded = facts.load(engine, checked, lambda: datetime.now(UTC))
     for table, rows in loaded.rows.items():
         click.echo(_said(table, rows, loaded.changed[table]))
     click.echo(_said("total", sum(loaded.rows.values()), sum(loaded.changed.values())))
@@ -47,5 +48,6 @@ def export() -> None:
 @common
 def export_facts(folder: Path, force: bool, store: str, config: Path | None) -> None:
     """Write all facts to a folder that `vsm import` reads: a CSV file a table, sorted, names and handles included."""
-    counts = facts.dump(open_store(store, create=False), folder, force)
+    with opened(store, create=False) as engine:
+        counts = facts.dump(engine, folder, force)
     click.echo(f"{folder}: {sum(counts.values()):,} rows in {len(counts)} files")

@@ -68,6 +68,16 @@ def open_store(url: str, create: bool = True) -> Engine:
     return engine
 
 
+@contextmanager
+def opened(url: str, create: bool = True) -> Iterator[Engine]:
+    """As `open_store`, for as long as a command runs: every connection is closed behind it."""
+    engine = open_store(url, create)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)

@@ -54,20 +54,24 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def dashboard(sample_store):
-    """The address of a dashboard on the sample, served by `vsm dashboard` as a user would."""
+def dashboard(sample_store, tmp_path_factory):
+    """The address of a dashboard on the sample, served by `vsm dashboard` as a user would; it must not end by itself."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     program = Path(sys.executable).with_name("vsm")
-    server = subprocess.Popen(
-        [program, "dashboard", "--port", str(port), "--store", sample_store, "--config", str(CONFIG)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    log = tmp_path_factory.mktemp("dashboard") / "log"
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [program, "dashboard", "--port", str(port), "--store", sample_store, "--config", str(CONFIG)],
+            stdout=out,
+            stderr=out,
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
         yield f"http://localhost:{port}"
+        assert server.poll() is None, f"the dashboard ended with {server.poll()}: {log.read_text()[-4000:]}"
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=20)
