@@ -24,7 +24,7 @@ def main(address: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         for name, (path, height) in VIEWS.items():
-            page = browser.new_page(viewport={"width": 1280, "height": height})
+            page = browser.new_page(viewport={"width": 1440, "height": height})
             page.goto(address + path)
             for _ in range(2):
                 page.wait_for_function(SETTLED, timeout=60_000)

@@ -24,7 +24,7 @@ zone = measures.flow.config.timezone
 before = data.measures_before(choice).figures if choice.compare else {}
 often, lead, fail, recovery, _ = (measures.figures[one.figure] for one in TILES)
 
-with st.grid(5, min_column_width=226):
+with st.grid(5, min_column_width=190):
     for one in TILES:
         parts.tile(one, measures.figures, before)
 
