@@ -80,3 +80,45 @@ def test_the_default_window_is_the_last_26_weeks(sample_store, reports):
 
     assert told["window"] == reports["second half"]["window"]
     assert told["dora"] == reports["second half"]["dora"]
+
+
+def explained(store, truths, metric):
+    """The rows behind a metric over the sample's whole year."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        call = [
+            "explain",
+            metric,
+            "--format",
+            "json",
+            "--store",
+            store,
+            "--config",
+            CONFIG,
+            "--from",
+            "2025-11-01",
+            "--to",
+            truths["now"],
+        ]
+        assert cli.run(call) == 0
+    return json.loads(out.getvalue())["rows"]
+
+
+def test_every_deployment_that_failed_is_found_with_its_reason(sample_store, truths):
+    rows = explained(sample_store, truths, "change_fail_rate")
+    planted = {key: told["reason"] for key, told in truths["deployments"]["failed"].items()}
+
+    assert {row["deployment"]: row["reason"].partition(",")[0] for row in rows if row["failed"]} == planted
+
+
+def test_every_unplanned_deployment_is_found(sample_store, truths):
+    rows = explained(sample_store, truths, "deployment_rework_rate")
+
+    assert {row["deployment"] for row in rows if row["unplanned"]} == set(truths["deployments"]["unplanned"])
+
+
+def test_successful_production_deployments_are_counted_exactly(sample_store, truths):
+    rows = explained(sample_store, truths, "change_fail_rate")
+    planted = {name: told["success"] for name, told in truths["deployments"]["production"].items()}
+
+    assert {name: sum(row["application"] == name for row in rows) for name in planted} == planted

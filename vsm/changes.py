@@ -278,12 +278,15 @@ def _reverts(facts: Facts, every: pd.DataFrame, commits: pd.DataFrame) -> pd.Ser
 def _of_commit(every: pd.DataFrame, commits: pd.DataFrame) -> dict[str, str]:
     """The change that each commit is of, by `repo@sha`: the one that landed with it, else the first one that was merged with it.
 
-    A merge of a long-lived branch has the commits of all the changes that were merged into that branch.
+    A merge of a long-lived branch has the commits of all the changes that were merged into that branch,
+    and one that brings a release branch back may come at the same instant: then the pull request is meant.
     """
     about = every.set_index("change")
     merged = looked_up(commits["change"], about["merged_at"])
     own = looked_up(commits["change"], about["sha"]) == commits["sha"]
-    order = commits.assign(own=~own, at=merged).sort_values(["own", "at"], kind="stable").drop_duplicates(["repository", "sha"])
+    pushed = looked_up(commits["change"], about["kind"]) == "commit"
+    order = commits.assign(own=~own, at=merged, pushed=pushed).sort_values(["own", "at", "pushed"], kind="stable")
+    order = order.drop_duplicates(["repository", "sha"])
     return dict(zip(plain(_place(order)), plain(order["change"]), strict=True))
 
 
