@@ -39,7 +39,7 @@ class Dice:
 
     def weighted(self, weights: dict[str, float]) -> str:
         """One of the names, as likely as its weight says."""
-        left = self._random.random() * sum(weights.values())
+        left = self._random.random() * math.fsum(weights.values())
         for name, weight in weights.items():
             left -= weight
             if left < 0:
@@ -54,4 +54,4 @@ class Dice:
 
     def erlang(self, mean: float, shape: int = 5) -> float:
         """A gap between arrivals, more even than chance alone: planned work does not come by Poisson."""
-        return sum(-math.log(1 - self._random.random()) for _ in range(shape)) * mean / shape
+        return math.fsum(-math.log(1 - self._random.random()) for _ in range(shape)) * mean / shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -346,7 +347,7 @@ class Forge:
         kept = self.facts.add("builds", **row, started_at=begun, finished_at=None, result=None, url=None)
         passed = self.dice.integer(1, 3) if fails else len(PIPELINE)  # stages before the one that fails
         ran = PIPELINE[: passed + 1]
-        ends = [round(length * sum(share for _, share in ran[: n + 1])) for n in range(len(ran))]
+        ends = [round(length * math.fsum(share for _, share in ran[: n + 1])) for n in range(len(ran))]
         if begun >= STAGES_SINCE:
             for n, (name, _) in enumerate(ran):
                 self.facts.add("build_stages", build=row["id"], name=name,
