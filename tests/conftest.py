@@ -1,10 +1,18 @@
-"""Shared by all tests: the sample, once, and the recorded data where it is."""
+"""Shared by all tests: the sample, once, the recorded data where it is, and the peers that are asked over HTTP."""
 
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import date, datetime
+from itertools import count
 from pathlib import Path
 
+import github_emulator
 import pytest
+from github_emulator import Emulator
+from served import Handler, Served
+from wiremock_server import WireMock
 
 from vsm import cli
 
@@ -33,3 +41,94 @@ def recorded() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("VSM_RECORDED_DATA names no folder of recorded data")
     return Path(folder)
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Handler], Served]]:
+    """Serves a function on the loopback: `peer = served(handler)`, then `peer.url`, `peer.requests`, `peer.counts`."""
+    with ExitStack() as peers:
+        running: list[Served] = []
+
+        def serve(handler: Handler) -> Served:
+            running.append(Served(handler))
+            peers.callback(running[-1].close)
+            return running[-1]
+
+        yield serve
+    for error in (error for peer in running for error in peer.errors):
+        raise error
+
+
+@pytest.fixture
+def emulate(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
+    """Starts a GitHub: `github = emulate("octocat/shop", organisations=["acme"], at="2026-02-03 09:00:00")`."""
+    with ExitStack() as peers:
+        numbers = count()
+
+        def start(
+            *repositories: str, organisations: Iterable[str] = (), at: str | datetime | None = None, **more: object
+        ) -> Emulator:
+            place = tmp_path / f"emulator{next(numbers)}"
+            github = Emulator(place, github_emulator.seed(repositories, organisations, **more), at)
+            peers.callback(github.close)
+            return github
+
+        yield start
+
+
+@pytest.fixture
+def jira820() -> Iterator:
+    """A Jira Server 8.20 on 2 March 2026 with a project, a board, sprints and histories of its own."""
+    from jira_server import JiraServer  # FastAPI takes half a second that other tests need not wait
+
+    jira = JiraServer(date(2026, 3, 2))
+    yield jira
+    jira.close()
+
+
+@pytest.fixture(scope="session")
+def _wiremock(tmp_path_factory) -> Iterator[WireMock]:
+    running = WireMock(tmp_path_factory.mktemp("wiremock"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def wiremock(_wiremock: WireMock) -> WireMock:
+    """A WireMock without stubs: `wiremock.stub("GET", "/user", answer(503), answer(200, {}))`, `wiremock.requests()`."""
+    _wiremock.reset()
+    return _wiremock
+
+
+@pytest.fixture(scope="session")
+def graphql_schema():
+    """GitHub's published GraphQL schema, for graphql-core's `validate`."""
+    from github_schemas import graphql_schema
+
+    return graphql_schema()
+
+
+@pytest.fixture(scope="session")
+def openapi():
+    """GitHub's published OpenAPI document: `openapi.check("GET", "/repos/acme/shop/pulls", 200, body)`."""
+    from github_schemas import OpenApi
+
+    return OpenApi()
+
+
+@pytest.fixture
+def github_replay(served) -> Callable[..., Served]:
+    """Starts a GitHub of real recorded answers: `github_replay()`, or `github_replay("Issue.")` for those of some tests."""
+    from github_replay import replay
+
+    return lambda *names: served(replay(*names))
+
+
+PEERS = {"emulate", "jira820", "wiremock", "graphql_schema", "openapi", "github_replay"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks a peer, so that `-m "not peer"` does without."""
+    for item in items:
+        if PEERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("peer")
