@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 VERSION = "0001"  # the newest migration in vsm/migrations/versions
 KNOWN = ("0001",)  # every migration that this program has
+PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 DEFAULT_URL = "sqlite:///vsm.db"
 
@@ -209,11 +210,35 @@ def _save_columns(connection: Connection, table: type[Fact], found: Mapping[str,
     told = {name: values for name, values in found.items() if any(value is not None for value in values)}
     for name in told:
         if name != "origin" and kind(table, name) == "time":
-            told[name] = tuple(time and time.isoformat(" ", "microseconds")[:26] for time in told[name])
+            told[name] = _written(told[name])
     compiled: Any = _upsert(connection, _table(table), fill).compile(dialect=connection.dialect, column_keys=list(told))
     before = _changes(connection)
     connection.exec_driver_sql(str(compiled), list(zip(*(told[name] for name in compiled.positiontup), strict=True)))
     return int(_changes(connection) - before)
+
+
+def _written(times: Iterable[datetime | None]) -> tuple[str | None, ...]:
+    """Times as SQLAlchemy writes them for SQLite: isoformat(" ", "microseconds") without the offset.
+
+    That takes long for each of a history's times, of which many fall on one day: each day is written once.
+    """
+    days: dict[int, str] = {}
+    found: list[str | None] = []
+    for at in times:
+        if at is None:
+            found.append(None)
+        elif at.microsecond:
+            found.append(at.isoformat(" ", "microseconds")[:26])
+        else:
+            ordinal = at.toordinal()
+            if ordinal not in days:
+                days[ordinal] = at.isoformat()[:10]
+            found.append(f"{days[ordinal]} {_MINUTES[at.hour * 60 + at.minute]}:{_SECONDS[at.second]}")
+    return tuple(found)
+
+
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
+_SECONDS = [f"{second:02}.000000" for second in range(60)]
 
 
 def _table(table: type[SQLModel]) -> sa.Table:
@@ -250,13 +275,56 @@ def _upsert(connection: Connection, table: sa.Table, fill: bool = False) -> Any:
     return insert.on_conflict_do_update(index_elements=key, set_=news | origin, where=differs)
 
 
-def delete(connection: Connection, table: type[Fact], keys: Iterable[Mapping[str, Any]]) -> int:
-    """Facts that their source has taken back go; returns how many."""
+def complete(
+    connection: Connection,
+    table: type[Fact],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    origin: str,
+    settle: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> int:
+    """Rows that tell some columns: these replace what is kept, the others stay; returns how many were new or changed.
+
+    Values are as `validate` makes them. A row that is there keeps its origin. `settle` makes the whole row
+    from what is kept (nothing where the row is new) and what is told. Raises models.RowError for a whole
+    row that cannot be a fact.
+    """
+    target, changed = _table(table), 0
+    if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
+        connection.execute(sa.text(f'LOCK TABLE "{target.name}" IN SHARE ROW EXCLUSIVE MODE'))
+    names = models.columns(table)
+    for told in rows:
+        same = sa.and_(*(target.c[name].is_not_distinct_from(told.get(name)) for name in table.key_columns))
+        found = connection.execute(sa.select(*(target.c[name] for name in (*names, "origin"))).where(same)).mappings().first()
+        kept = {name: found[name] for name in names if found[name] is not None} if found else {}
+        whole = validate(table, settle(kept, told) if settle else {**kept, **told})
+        changed += save_valid(connection, table, [whole], origin=(found and found["origin"]) or origin)
+    return changed
+
+
+def delete(connection: Connection, table: type[Fact], keys: Iterable[Mapping[str, Any]], *, origin: str | None = None) -> int:
+    """Facts that their source has taken back go; returns how many.
+
+    A key that leaves out some of its columns stands for all rows that have the others. With an
+    `origin` only the rows of that source go: what another one tells as well stays.
+    """
     gone, target = 0, _table(table)
+    own = () if origin is None else (target.c["origin"] == origin,)
     for key in keys:
-        where = sa.and_(*(target.c[name].is_not_distinct_from(key.get(name)) for name in table.key_columns))
-        gone += connection.execute(sa.delete(target).where(where)).rowcount
+        named = [target.c[name].is_not_distinct_from(key[name]) for name in table.key_columns if name in key]
+        if not named:
+            raise ValueError(f"a key of {target.name} without any of {table.key_columns}")
+        gone += connection.execute(sa.delete(target).where(*named, *own)).rowcount
     return gone
+
+
+def forget(connection: Connection, table: type[Fact], origin: str, keep: Collection[tuple[Any, ...]]) -> int:
+    """Facts of an origin go unless their key is among those to keep; returns how many went."""
+    target = _table(table)
+    keys = [target.c[name] for name in table.key_columns]
+    found = connection.execute(sa.select(*keys).where(target.c.origin == origin)).all()
+    gone = [dict(zip(table.key_columns, row, strict=True)) for row in found if tuple(row) not in keep]
+    return delete(connection, table, gone)
 
 
 def save_raw(
@@ -287,22 +355,55 @@ def save_raw(
     statement = insert.on_conflict_do_update(
         index_elements=["source", "resource", "scope", "external_id"],
         set_=news | {"deleted_at": None},
-        where=target.c.sha256.is_distinct_from(insert.excluded.sha256),
+        where=sa.or_(target.c.sha256.is_distinct_from(insert.excluded.sha256), target.c.deleted_at.is_not(None)),
     )
     before = _changes(connection)
     result = connection.execute(statement, rows)
     return int(_changes(connection) - before if before is not None else result.rowcount)
 
 
-def raw_records(engine: Engine, source: str, resource: str | None = None) -> Iterator[tuple[str, str, Any]]:
-    """A source's raw answers: resource, external id and the answer, in the order of first being seen."""
+def raw_of(connection: Connection, source: str, resource: str, external_ids: Sequence[str]) -> dict[str, Any]:
+    """What is kept of a source's answers about some things, by external id; things that are lost are left out."""
     target = _table(models.RawRecord)
-    query = sa.select(target.c.resource, target.c.external_id, target.c.payload).where(target.c.source == source)
+    found: dict[str, Any] = {}
+    for start in range(0, len(external_ids), PARAMETERS):
+        some = external_ids[start : start + PARAMETERS]
+        where = (
+            target.c.source == source,
+            target.c.resource == resource,
+            target.c.external_id.in_(some),
+            target.c.deleted_at.is_(None),
+        )
+        for external_id, payload in connection.execute(sa.select(target.c.external_id, target.c.payload).where(*where)):
+            found[external_id] = json.loads(zlib.decompress(payload))
+    return found
+
+
+def lose_raw(connection: Connection, source: str, resource: str, external_ids: Sequence[str], *, at: datetime) -> None:
+    """Remember that a source no longer has some things."""
+    target = _table(models.RawRecord)
+    for start in range(0, len(external_ids), PARAMETERS):
+        some = external_ids[start : start + PARAMETERS]
+        where = (target.c.source == source, target.c.resource == resource, target.c.external_id.in_(some))
+        connection.execute(sa.update(target).where(*where).values(deleted_at=at))
+
+
+def raw_records(engine: Engine, source: str, resource: str | None = None) -> Iterator[tuple[str, str, Any]]:
+    """A source's raw answers: resource, external id and the answer, in the order of first being seen; not those that are lost."""
+    target = _table(models.RawRecord)
+    mine = (target.c.source == source, target.c.deleted_at.is_(None))
+    query = sa.select(target.c.resource, target.c.external_id, target.c.payload).where(*mine)
     if resource is not None:
         query = query.where(target.c.resource == resource)
     with engine.connect() as connection:
         for name, external_id, payload in connection.execute(query.order_by(target.c.id)):
             yield name, external_id, json.loads(zlib.decompress(payload))
+
+
+def rows(connection: Connection) -> int:
+    """How many facts there are in all."""
+    counts = [sa.select(sa.func.count()).select_from(_table(table)).scalar_subquery() for table in TABLES.values()]
+    return sum(connection.execute(sa.select(*counts)).one())
 
 
 def load_cursors(connection: Connection, source: str) -> dict[str, dict[str, Any]]:

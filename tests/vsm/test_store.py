@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import alembic.migration
 import pandas as pd
 import pytest
 import sqlmodel
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -247,6 +249,70 @@ def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
     assert keys(engine) == []
 
 
+# Completing. ---
+
+
+def complete(engine: Engine, *rows: dict[str, Any], table: str = "tickets", **more: Any) -> int:
+    with store.transaction(engine) as connection:
+        return store.complete(connection, TABLES[table], rows, origin="event", **more)
+
+
+def told(engine: Engine, table: str = "tickets") -> list[dict[str, Any]]:
+    """A table's rows, of each only what is there."""
+    rows = getattr(store.facts(engine), table).to_dict("records")
+    return [{name: value for name, value in row.items() if value == value and value is not None} for row in rows]
+
+
+def test_completing_replaces_what_is_told_and_keeps_the_rest(engine: Engine) -> None:
+    complete(engine, ticket("A", title="Pay", type="Story"))
+
+    assert complete(engine, {"key": "A", "type": "Bug", "team": "Basket"}) == 1
+    assert told(engine) == [{"key": "A", "created_at": AT, "title": "Pay", "type": "Bug", "team": "Basket", "origin": "event"}]
+
+
+def test_completing_with_nothing_new_writes_nothing(engine: Engine) -> None:
+    complete(engine, ticket("A", title="Pay"))
+    assert complete(engine, ticket("A"), {"key": "A", "title": "Pay"}) == 0
+
+
+def test_several_rows_of_one_key_complete_each_other_in_their_order(engine: Engine) -> None:
+    assert complete(engine, ticket("A", title="Pay"), {"key": "A", "title": "Pay now"}, {"key": "A", "team": "Basket"}) == 3
+    assert told(engine) == [{"key": "A", "created_at": AT, "title": "Pay now", "team": "Basket", "origin": "event"}]
+
+
+def test_a_completed_row_stays_with_the_source_that_brought_it(engine: Engine) -> None:
+    save(engine, ticket("A", title="Pay"))
+
+    complete(engine, {"key": "A", "team": "Basket"})
+    assert told(engine) == [{"key": "A", "created_at": AT, "title": "Pay", "team": "Basket", "origin": "jira"}]
+
+
+def test_a_row_that_is_not_there_must_be_whole(engine: Engine) -> None:
+    with pytest.raises(RowError, match="created_at"):
+        complete(engine, ticket("A"), {"key": "B", "title": "Pay"})
+    assert told(engine) == []
+
+
+def test_a_key_of_which_a_part_is_missing_is_found_again(engine: Engine) -> None:
+    review = {"repository": "shop", "number": 1, "submitted_at": AT}
+
+    assert complete(engine, review | {"state": "approved"}, review | {"state": "dismissed"}, table="reviews") == 2
+    assert told(engine, "reviews") == [review | {"state": "dismissed", "origin": "event"}]
+
+
+def test_what_is_kept_may_say_what_the_whole_row_is(engine: Engine) -> None:
+    complete(engine, ticket("A", title="Pay"))
+    seen = []
+
+    def settle(kept: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+        seen.append((dict(kept), dict(told)))
+        return {**told, **kept}
+
+    assert complete(engine, ticket("A", title="Other"), ticket("B"), settle=settle) == 1
+    assert seen == [(ticket("A", title="Pay"), ticket("A", title="Other")), ({}, ticket("B"))]
+    assert told(engine) == [ticket("A", title="Pay", origin="event"), ticket("B", origin="event")]
+
+
 # Readers and writers at once. ---
 
 
@@ -434,3 +500,11 @@ def test_a_cursor_is_kept_by_source_and_resource(engine: Engine) -> None:
         assert store.load_cursors(connection, "jira") == {"issue": {"since": "b"}}
         assert store.load_cursors(connection, "git") == {"refs": {"heads": {"main": "1"}}}
         assert store.load_cursors(connection, "github") == {}
+
+
+WHOLE = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(st.lists(st.none() | WHOLE | st.datetimes(timezones=st.just(UTC))))
+def test_times_are_written_as_sqlalchemy_writes_them(times):
+    assert store._written(times) == tuple(time and time.isoformat(" ", "microseconds")[:26] for time in times)
