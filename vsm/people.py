@@ -65,9 +65,31 @@ class People:
         return handles.map(told).astype("str")
 
     def _person(self, handle: str, kinds: tuple[str, ...]) -> str:
+        """The end of the chain from handle to person: an account leads to an e-mail's handle, which leads to a name."""
+        chain = [handle]
+        while True:
+            person = self._step(chain[-1], kinds if len(chain) == 1 else ())
+            if person.casefold() == chain[-1].casefold():
+                return person
+            if person in chain:  # the identities go round in a circle: everybody on it is one person
+                return min(chain[chain.index(person) :])
+            chain.append(person)
+
+    def _step(self, handle: str, kinds: tuple[str, ...]) -> str:
         folded = handle.casefold()
         exact = (self.by_source[kind, folded] for kind in kinds if (kind, folded) in self.by_source)
         return next(exact, self.by_handle.get(folded, handle))
+
+    def unplaced(self, facts: Facts) -> pd.DataFrame:
+        """Handles of which no identity tells whose they are: source (its kind) and handle, sorted."""
+        found = set()
+        for table, column in HANDLES:
+            kinds = SOURCES[table]
+            for handle in getattr(facts, table)[column].dropna().unique():
+                placed = any((kind, handle.casefold()) in self.by_source for kind in kinds)
+                if not placed and self._step(handle, kinds) == handle and not is_bot(handle):
+                    found.add((kinds[0], handle))
+        return pd.DataFrame(sorted(found), columns=["source", "handle"])
 
     def shown(self, persons: pd.Series, privacy: str) -> pd.Series:
         """What may be shown of persons: "names" as they are, "pseudonyms" as Person 1, 2, …, "none" nothing.
@@ -79,6 +101,15 @@ class People:
         if privacy == "none":
             return no_text(persons.index).rename(persons.name)
         return persons.map(self.pseudonyms).astype("str")
+
+
+def is_bot(handle: str) -> bool:
+    """Whether a handle or a person is a program: GitHub's "name[bot]", or a person that a source calls "bot:name".
+
+    >>> is_bot("fixer[bot]"), is_bot("bot:fixer"), is_bot("botticelli")
+    (True, True, False)
+    """
+    return handle.endswith("[bot]") or handle.startswith("bot:")
 
 
 def _pseudonyms(persons: set[str]) -> dict[str, str]:

@@ -11,7 +11,9 @@ from vsm.store import Facts
 
 # "Deployed to staging" or "Test done" is not the end: only these words alone, or with production behind them.
 DONE = re.compile(r"^(done|closed|resolved|released|completed?|finished|shipped|deployed|live)( (in|on|to) prod\w*)?$", re.I)
-CANCELLED = re.compile(r"\b(cancell?ed|won'?t\s*(do|fix)|wontfix|rejected|duplicate|abandoned|obsolete|invalid|declined)\b", re.I)
+CANCELLED = re.compile(
+    r"\b(cancell?ed|won'?t\s*(do|fix)|wontfix|rejected|duplicate|abandoned|dropped|discarded|obsolete|invalid|declined)\b", re.I
+)
 NEW = re.compile(r"\b(backlog|to\s?do|new|open|opened|funnel|icebox|ideas?|triage|selected.*)\b", re.I)
 WAITING = re.compile(r"\b(ready|wait(ing)?|await(ing)?|pending|queued?|on hold|blocked|to be|next)\b", re.I)
 ENDS = ("new", "done", "cancelled", "ignored")

@@ -84,3 +84,22 @@ def test_pseudonyms_are_not_in_the_order_of_the_alphabet(told: Told) -> None:
 def test_nobody_at_all(told: Told, privacy: str) -> None:
     shown = People.of(told()).shown(pd.Series([], dtype="str"), privacy)
     assert (len(shown), str(shown.dtype)) == (0, "str")
+
+
+def test_an_account_leads_through_an_e_mails_handle_to_a_name():
+    identities = [
+        {"source": "jira", "handle": "5b10", "person": "mail:ab"},
+        {"source": "git", "handle": "mail:ab", "person": "ann-lee"},
+        {"source": "github", "handle": "ann-lee", "person": "Ann"},
+    ]
+    people = People.of(Facts.of(identities=identities))
+    assert people.persons(pd.Series(["5b10"]), "transitions").tolist() == ["Ann"]
+    assert people.persons(pd.Series(["mail:ab"]), "commits").tolist() == ["Ann"]
+    assert people.persons(pd.Series(["ann-lee", "other", None]), "reviews").tolist()[:2] == ["Ann", "other"]
+
+
+def test_identities_that_go_round_in_a_circle_are_one_person():
+    people = People.of(Facts.of(identities=[
+        {"source": "git", "handle": "a", "person": "b"}, {"source": "github", "handle": "b", "person": "a"},
+    ]))  # fmt: skip
+    assert people.persons(pd.Series(["a", "b"]), "commits").tolist() == ["a", "a"]

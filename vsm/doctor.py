@@ -1,0 +1,172 @@
+"""Whether the configuration, the store and the data are well, and what a configuration could say, from the facts alone."""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from vsm import pipeline, workflow
+from vsm.checks import Check
+from vsm.config import Config
+from vsm.errors import UsageError
+from vsm.metrics import quality
+from vsm.people import People
+from vsm.store import Facts, facts, harvests, opened
+
+NAMES = 8  # listed at most; the rest is counted
+DEPLOYS = re.compile(r"(?<![a-z])(deploy|release|rollout|roll-out|promote|publish|ship)(?!e?d\b)", re.I)
+PRODUCTION = re.compile(r"(?<![a-z])(prd|prod\w*|live|public|customers?|main|master|gh-pages|github-pages)(?![a-z])", re.I)
+
+
+def checks(config: Config, store: str) -> Iterator[Check]:
+    """Configuration, store, harvests, people and data quality."""
+    yield _configuration(config)
+    try:
+        with opened(store, create=False) as engine:
+            read, runs = facts(engine), harvests(engine)
+    except UsageError as error:
+        yield Check("store", False, str(error))
+        return
+    yield _store(read, runs)
+    yield from _runs(runs)
+    yield from _people(read)
+    yield from _quality(read, config)
+
+
+def _configuration(config: Config) -> Check:
+    if config.path is None:
+        return Check(
+            "configuration", None, "there is no vsm.toml: one stream is derived from what is there", "paste what is proposed below"
+        )
+    told = [f"{len(config.streams)} streams", f"{len(config.sources)} sources"]
+    well = None if not config.streams else True
+    remedy = (
+        ""
+        if config.streams
+        else "without [[streams]] the stages are guessed from names: paste what is proposed below and correct it"
+    )
+    return Check("configuration", well, f"{config.path}: {', '.join(told)}", remedy)
+
+
+def _store(read: Facts, runs: pd.DataFrame) -> Check:
+    rows = sum(read.counts().values())
+    if not rows:
+        return Check("store", None, "it has no facts yet", "fill it: vsm collect, vsm import FOLDER or vsm event")
+    last = runs.loc[runs["status"] == "done", "finished_at"].max()
+    when = f", last filled {last:%Y-%m-%d %H:%M} UTC" if pd.notna(last) else ""
+    return Check("store", True, f"{rows:,} facts in {sum(count > 0 for count in read.counts().values())} tables{when}")
+
+
+def _runs(runs: pd.DataFrame) -> Iterator[Check]:
+    """Each source's last run, where that did not end well."""
+    for source, mine in runs.groupby("source", sort=True):
+        last = mine.iloc[0]
+        if last["status"] == "failed":
+            yield Check(str(source), False, f"its last harvest failed: {last['error']}", f"vsm collect {source}")
+        elif last["status"] == "running":
+            began = f"{last['started_at']:%Y-%m-%d %H:%M} UTC"
+            yield Check(str(source), None, f"a harvest that began {began} has not ended, or was killed", f"vsm collect {source}")
+
+
+def _people(read: Facts) -> Iterator[Check]:
+    """Handles that no identity names: each is a person of its own, though it may be one known by another name."""
+    unplaced = People.of(read).unplaced(read)
+    if unplaced.empty:
+        return
+    listed = [f"{source}:{handle}" for source, handle in unplaced[["source", "handle"]].head(NAMES).itertuples(index=False)]
+    more = f" and {len(unplaced) - NAMES:,} more" if len(unplaced) > NAMES else ""
+    yield Check(
+        "people",
+        None,
+        f"{len(unplaced):,} handles are placed by nobody, each counts as a person of its own: {', '.join(listed)}{more}",
+        'where two are one person, say so: [people] "Ann" = ["git:ann@example.org", "github:ann"]',
+    )
+
+
+def _quality(read: Facts, config: Config) -> Iterator[Check]:
+    flow = pipeline.read(read, config)
+    for row in quality.quality(flow, flow.streams).itertuples():
+        yield Check("data", None, f"{row.rows:,} {row.check}: {row.effect}", str(row.remedy))
+
+
+# What a configuration could say. -------------------------------------------------------------------
+
+
+def proposals(config: Config, store: str) -> Iterator[str]:
+    """Lines for vsm.toml: stages from the statuses seen, production environments and deploy jobs from their names."""
+    try:
+        with opened(store, create=False) as engine:
+            read = facts(engine)
+    except UsageError:
+        return
+    if not config.streams:
+        yield from _streams(read, config)
+    yield from _environments(read, config)
+    yield from _jobs(read, config)
+
+
+def _streams(read: Facts, config: Config) -> Iterator[str]:
+    found = pipeline.read(read, config).streams[0].workflow
+    if not found.by_statuses:
+        return
+    yield "[[streams]]  # from the statuses seen, by their names and the order in which they are reached: correct it"
+    yield f"name = {text('everything')}"
+    for name in workflow.ENDS:
+        if statuses := getattr(found, name):
+            yield f"{name} = {listed(statuses)}"
+    seen = {*read.tickets["status"].dropna(), *read.transitions["to_status"]}
+    if others := sorted(status for status in seen if found.meaning(status)[0] == "unknown"):
+        yield f"ignored = {listed(others)}  # only tickets that contain others were in these"
+    for stage in found.stages:
+        yield ""
+        yield "[[streams.stages]]"
+        yield f"name = {text(stage.name)}"
+        for name in ("waiting", "active"):
+            if statuses := getattr(stage, name):
+                yield f"{name} = {listed(statuses)}"
+    yield ""
+
+
+def _environments(read: Facts, config: Config) -> Iterator[str]:
+    names = read.deployments["environment"].value_counts()
+    if names.empty or any(config.production.matches(name) for name in names.index):
+        return
+    likely = [name for name in names.index if PRODUCTION.search(name)]
+    told = ", ".join(f"{name} ({count:,})" for name, count in names.head(NAMES).items())
+    yield f"[production]  # no deployment seen went to an environment of these names; seen: {told}"
+    yield f"environments = {listed(likely or names.index[:1])}"
+    yield ""
+
+
+def _jobs(read: Facts, config: Config) -> Iterator[str]:
+    """Jobs that by their names deploy, where no deployment is known."""
+    if len(read.deployments):
+        return
+    jobs = sorted(job for job in read.builds["job"].unique() if DEPLOYS.search(job))
+    if jobs:
+        yield "# Jobs that seem to deploy; for the source that they come from (deploy_jobs, for GitHub deploy_workflows):"
+        yield f"# deploy_jobs = {listed([_exactly(job) for job in jobs[:NAMES]])}"
+        yield ""
+
+
+def _exactly(name: str) -> str:
+    """A regular expression for one name; re.escape() would also escape what needs none."""
+    return "^" + re.sub(r"([.^$*+?{}|()\[\]\\])", r"\\\1", name) + "$"
+
+
+def listed(names: object) -> str:
+    """A list of texts in TOML."""
+    return f"[{', '.join(text(name) for name in names)}]"  # type: ignore[attr-defined]  # any iterable of texts
+
+
+def text(value: str) -> str:
+    """A text in TOML.
+
+    >>> print(text('Won"t \\\\ do'))
+    "Won\\"t \\\\ do"
+    """
+    escaped = "".join(
+        f"\\u{ord(char):04x}" if ord(char) < 32 or ord(char) == 127 else char
+        for char in value.replace("\\", "\\\\").replace('"', '\\"')
+    )
+    return f'"{escaped}"'
