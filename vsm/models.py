@@ -26,7 +26,13 @@ SEPARATOR = "\x1f"  # between the parts of a key that is kept as one text
 ESCAPE = "\x1e"  # before what would be taken for a separator within a part
 
 
-class Fact(SQLModel):
+class Table(SQLModel):
+    """What every table has: rows enter through `validate`, so the class need not learn to check them, which takes long."""
+
+    model_config = {"defer_build": True}
+
+
+class Fact(Table):
     """What every fact has beside its own columns.
 
     ``uid`` is there only in tables of which a part of the key may be missing, since a primary key
@@ -304,7 +310,7 @@ TABLES: dict[str, type[Fact]] = {str(fact.__tablename__): fact for fact in FACTS
 # What the store keeps beside facts. -------------------------------------------------------------
 
 
-class Harvest(SQLModel, table=True):
+class Harvest(Table, table=True):
     """One run of a collector, an import or an event; its id is the data's version."""
 
     __tablename__ = "harvests"
@@ -321,7 +327,7 @@ class Harvest(SQLModel, table=True):
     error: str | None = None
 
 
-class RawRecord(SQLModel, table=True):
+class RawRecord(Table, table=True):
     """A source's answer about one thing, as it came, so that facts can be told again."""
 
     __tablename__ = "raw_records"
@@ -339,7 +345,7 @@ class RawRecord(SQLModel, table=True):
     deleted_at: datetime | None = None
 
 
-class Cursor(SQLModel, table=True):
+class Cursor(Table, table=True):
     """How far a resource of a source has been read."""
 
     __tablename__ = "cursors"
@@ -354,7 +360,7 @@ class Cursor(SQLModel, table=True):
     updated_at: datetime
 
 
-class WebhookDelivery(SQLModel, table=True):
+class WebhookDelivery(Table, table=True):
     """A message that a source sent by itself; the poll stays the truth."""
 
     __tablename__ = "webhook_deliveries"
@@ -367,7 +373,7 @@ class WebhookDelivery(SQLModel, table=True):
     error: str | None = None
 
 
-class Note(SQLModel, table=True):
+class Note(Table, table=True):
     """A dated remark that is shown on time charts."""
 
     __tablename__ = "notes"
@@ -381,7 +387,7 @@ class Note(SQLModel, table=True):
     created_by: str | None = None
 
 
-class Experiment(SQLModel, table=True):
+class Experiment(Table, table=True):
     """A change to the way of working, with what was expected of it."""
 
     __tablename__ = "experiments"
@@ -397,7 +403,7 @@ class Experiment(SQLModel, table=True):
     created_by: str | None = None
 
 
-class FutureState(SQLModel, table=True):
+class FutureState(Table, table=True):
     """A value-stream map as it is meant to become, to be scored later against what happened."""
 
     __tablename__ = "future_states"

@@ -1,6 +1,8 @@
 """`vsm report` and `vsm explain` as a user calls them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -188,3 +190,22 @@ def test_a_store_without_facts_says_so(vsm, tmp_path):
 
     assert status == 2
     assert "holds no facts" in err
+
+
+def test_the_program_writes_all_it_has_to_say_before_it_ends(tmp_path):
+    program = [
+        sys.executable,
+        "-c",
+        "import click; from vsm import cli; cli.run = lambda _: (click.echo('x' * 3_000_000), 7)[1]; cli.main()",
+    ]
+    done = subprocess.run(program, capture_output=True, check=False)
+    assert (done.returncode, len(done.stdout), done.stderr) == (7, 3_000_001, b"")
+
+
+def test_what_others_have_left_for_the_end_is_done(tmp_path):
+    told = tmp_path / "told"
+    program = (
+        f"import atexit, pathlib; from vsm import cli; atexit.register(pathlib.Path({str(told)!r}).touch); cli.main(['--version'])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
+    assert told.exists()
