@@ -131,6 +131,46 @@ class Clone:
         lines = self.ask("cat-file", "--batch-check=%(objectname)", told=told).splitlines() if told else []
         return [line for line in lines if not line.endswith(" missing")]
 
+    def beyond(self, tips: Iterable[str], known: Iterable[str]) -> list[str]:
+        """The commits reachable from the tips and not from the known ones."""
+        told = _revisions(tips, known)
+        return self.ask("rev-list", "--stdin", told=told).split() if told else []
+
+    def edge(self) -> dict[str, list[str]]:
+        """Where a shallow clone ends: the parents, which it has not, of each commit at its edge. Empty for a complete clone."""
+        told = self._shallow_file().read_text("ascii").split() if self._shallow_file().is_file() else []
+        return {sha: self._parents(sha) for sha in sorted(told)}
+
+    def _shallow_file(self) -> Path:
+        if (self.path / ".git").is_dir():
+            return self.path / ".git" / "shallow"
+        if (self.path / "HEAD").is_file():
+            return self.path / "shallow"
+        # A work tree of another clone, or a submodule.
+        return self.path / self.ask("rev-parse", "--git-path", "shallow").strip()
+
+    def _parents(self, sha: str) -> list[str]:
+        """The parents that a commit itself names; the log leaves out those of commits at the edge."""
+        header = self.ask("cat-file", "commit", sha).partition("\n\n")[0]
+        return [line.split()[1] for line in header.splitlines() if line.startswith("parent ")]
+
+    def paths(self, shas: Iterable[str]) -> dict[str, list[str]]:
+        """The files that each commit changed, of a merge none; submodules are left out.
+
+        Only folders are compared, no file is opened: a partial clone has what this needs.
+        """
+        command = ("diff-tree", "--stdin", "-r", "-z", "--root", "--raw", "--no-renames", "--ignore-submodules=all")
+        told = self.ask(*command, told="".join(f"{sha}\n" for sha in shas)).split("\0")
+        found: dict[str, list[str]] = {}
+        files: list[str] = []
+        fields = iter(told[:-1])
+        for field in fields:
+            if field.startswith(":"):
+                files.append(next(fields))
+            else:
+                files = found[field] = []
+        return found
+
     def origin(self) -> str | None:
         """The URL that the clone came from, as its configuration has it."""
         return self.ask("config", "--get", "remote.origin.url", absent=True).strip() or None
@@ -187,7 +227,9 @@ class Clone:
             "LC_ALL": "C",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
+            # What a partial clone left out stays there, also where git is too old for the first of these.
             "GIT_NO_LAZY_FETCH": "1",
+            "GIT_ALLOW_PROTOCOL": "none",
             # An empty folder inside another clone must not be taken for that clone.
             "GIT_CEILING_DIRECTORIES": str(self.path.parent),
         }

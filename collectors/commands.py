@@ -1,8 +1,7 @@
 """The command `vsm collect`: which sources, since when, and what came of it."""
 
-import atexit
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from collectors.base import Collector, Context, ReadsAhead
+from collectors.handles import Handles, handles, store_file
 from collectors.progress import on_a_terminal, watcher
 from collectors.sources import collectors
 from vsm.cli import common
@@ -43,26 +43,29 @@ def collect(sources: tuple[str, ...], since: str | None, full: bool, store: str,
     A second run reads only the news. One source down does not stop the others.
     """
     told = _configured(load(config), sources)
-    context = Context(
-        folder=told.folder,
-        production=told.production.environments[0] if told.production.environments else "production",
-        since=_instant(since, told.zone) if since else None,
-        watched=on_a_terminal(),
-    )
+    context = context_of(told, store, _instant(since, told.zone) if since else None)
     with _seldom_cleared():
-        outcomes = _harvested(collectors(told, sources, context), store, full)
+        outcomes = _harvested(collectors(told, sources, context), store, full, context.who, told.people)
     for outcome in outcomes:
         _tell(outcome)
     _fail([outcome for outcome in outcomes if outcome.error is not None], len(outcomes))
 
 
+def context_of(told: Config, store: str, since: datetime | None = None) -> Context:
+    """What every collector is told beside its own keys. Raises ConfigError."""
+    return Context(
+        folder=told.folder,
+        production=told.production.environments[0] if told.production.environments else "production",
+        since=since,
+        watched=on_a_terminal(),
+        who=handles(store, told.privacy.key),
+        is_production=told.production.matches,
+    )
+
+
 @contextmanager
 def _seldom_cleared() -> Iterator[None]:
-    """A harvest makes many rows and hardly a cycle: looking for cycles as often as Python does costs a fifth of it.
-
-    Python's own end would look at everything once more, which takes a tenth of a second.
-    """
-    atexit.register(gc.freeze)
+    """A harvest makes many rows and hardly a cycle: looking for cycles as often as Python does costs a fifth of it."""
     before = gc.get_threshold()
     gc.set_threshold(100_000, 20, 20)
     try:
@@ -71,24 +74,27 @@ def _seldom_cleared() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _harvested(ready: list[Collector], url: str, full: bool) -> list["Outcome"]:
+def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, people: Mapping[str, Sequence[str]]) -> list["Outcome"]:
     first = next(iter(ready), None)
     if isinstance(first, ReadsAhead) and _is_new(url):
         first.ahead()
     # The tables and the driver take half a second to import, in which a first reading gets far.
     from collectors.harvest import harvest
+    from collectors.identities import told_by_hand
     from vsm.store import open_store
 
     # Not closed behind us: the last to close a store moves its whole log into the file, a fifth of a first harvest.
     engine = open_store(url)
+    if people:
+        told_by_hand(engine, people, who)
     with watcher() as watching:
-        return harvest(engine, ready, watching, full)
+        return harvest(engine, ready, watching, full, who=who)
 
 
 def _is_new(url: str) -> bool:
     """Whether the store is a file that is not there yet, so that there can be no cursor to go on from."""
-    scheme, colon, path = url.partition(":///")
-    return scheme.partition("+")[0] == "sqlite" and bool(colon and path) and not Path(path).exists()
+    file = store_file(url)
+    return file is not None and not file.exists()
 
 
 def _configured(config: Config, asked: tuple[str, ...]) -> Config:
@@ -135,10 +141,13 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
 def _tell(outcome: "Outcome") -> None:
     """What a source told and what of it was new, on standard output."""
     read = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in outcome.read.items() if count)
+    changed = max(outcome.changed - outcome.new, 0)
+    rows = f"{outcome.new:,} rows new, {changed:,} changed, {outcome.unchanged:,} as they were"
     gone = f", {outcome.gone:,} taken back" if outcome.gone else ""
-    news = f"{read} read; {outcome.changed:,} rows new or changed{gone}" if read else f"nothing new{gone}"
-    end = "" if outcome.error is None else ", then it failed"
-    click.echo(f"{outcome.source}: {outcome.scope}: {news}{end}" if outcome.scope else f"{outcome.source}: failed")
+    news = f"{read} read; {rows}{gone}" if read else f"nothing new{gone}"
+    asked = f"; {outcome.requests:,} {'request' if outcome.requests == 1 else 'requests'}, {outcome.seconds:.1f} s"
+    end = "" if outcome.error is None else ", then it stopped" if outcome.until else ", then it failed"
+    click.echo(f"{outcome.source}: {outcome.scope}: {news}{asked}{end}" if outcome.scope else f"{outcome.source}: failed")
     for warning in outcome.warnings:
         click.echo(f"note: {outcome.source}: {warning}", err=True)
 
@@ -150,3 +159,27 @@ def _fail(failed: list["Outcome"], of: int) -> None:
         raise WorkError(
             f"{len(failed)} of {of} sources failed, the rest is saved:{lines}\n  when that is put right: vsm collect {again}"
         )
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@common
+def rebuild(sources: tuple[str, ...], store: str, config: Path | None) -> None:
+    """Tell the facts again from the raw records, without the network: after vsm.toml or this program has changed."""
+    from collectors.harvest import clock
+    from collectors.identities import told_by_hand
+    from collectors.rebuild import rebuild as again
+    from vsm.store import opened
+
+    told = load(config)
+    if not told.sources:
+        raise UsageError(f"nothing to rebuild: {told.path or 'vsm.toml, which is not here,'} names no sources")
+    context = context_of(told, store)
+    ready = collectors(told, sources, context)
+    with opened(store, create=False) as engine:
+        told_by_hand(engine, told.people, context.who)
+        for one in again(engine, ready, clock):
+            if one.told is None:
+                click.echo(f"{one.source}: keeps no raw records; told again by: vsm collect {one.source} --full")
+            else:
+                click.echo(f"{one.source}: {one.told:,} raw records told again; {one.changed:,} rows changed, {one.gone:,} gone")

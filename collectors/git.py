@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from collectors.base import CollectorError, Context, Page
 from collectors.clone import Clone, Refs
-from collectors.merges import Merged
-from collectors.reading import PAGE, Ahead, Batch, Look, Rest, Tag, look, read
+from collectors.merges import Merged, Unmade
+from collectors.past import Past, State, past
+from collectors.reading import PAGE, Ahead, Batch, Before, Look, Rest, Tag, Wish, look, read
 from vsm.config import ConfigError
 
 if TYPE_CHECKING:
     from vsm.models import Fact
 
-KEYS = ("path", "paths", "application", "release_tags", "repository")
-VERSION = 1  # of the rows below: a store harvested by another version is read again from the start
+KEYS = ("path", "paths", "application", "release_tags", "repository", "changed_paths")
+VERSION = 2  # of the rows below: a store harvested by another version is read again from the start
 
 Row = dict[str, Any]
 Rows = dict["type[Fact]", list[Row]]
@@ -43,6 +44,7 @@ class GitCollector:
     application: str | None = None
     release_tags: tuple[str, ...] = ()
     repository: str | None = None
+    changed_paths: bool = False
     page: int = PAGE
     readers: dict[Path, Ahead] = field(default_factory=dict)
     looks: dict[Path, Look] = field(default_factory=dict)
@@ -67,12 +69,13 @@ class GitCollector:
             application=_text(name, "application", told),
             release_tags=_texts(name, "release_tags", told) if "release_tags" in told else (),
             repository=_text(name, "repository", told),
+            changed_paths=_flag(name, "changed_paths", told),
         )
 
     def ahead(self) -> None:
         """Begin to read the first clone in a process of its own, to go on from there in `pages`."""
         clone = self._clone(self.paths[0])
-        self.readers[clone.path] = Ahead(clone, self.context.watched)
+        self.readers[clone.path] = Ahead(clone, self.context.who, self._wish())
 
     def scope(self) -> str:
         """Which refs of which clones are read: "all refs of ../service (1 branch, 224 tags)". Raises CollectorError."""
@@ -83,8 +86,7 @@ class GitCollector:
         failed = []
         for path in self.paths:
             try:
-                clone = self._clone(path)
-                yield from self._harvest(clone, _State.told(cursors.get(str(clone.path), {})), full)
+                yield from self._harvest(self._clone(path), cursors, full)
             except CollectorError as error:
                 failed.append(str(error))
         if failed:
@@ -93,6 +95,9 @@ class GitCollector:
     def _clone(self, path: str) -> Clone:
         return Clone((self.context.folder / Path(path).expanduser()).resolve())
 
+    def _wish(self) -> Wish:
+        return Wish(self.context.watched, self.changed_paths, self.page)
+
     def _look(self, clone: Clone) -> Look:
         """What the clone is now: for one run the same, however often it is asked."""
         if clone.path not in self.looks:
@@ -100,55 +105,70 @@ class GitCollector:
             self.looks[clone.path] = reader.look() if reader else look(clone)
         return self.looks[clone.path]
 
-    def _harvest(self, clone: Clone, before: "_State", full: bool) -> Iterator[Page]:
-        seen = self._look(clone)
+    def _harvest(self, clone: Clone, cursors: Mapping[str, Mapping[str, Any]], full: bool) -> Iterator[Page]:
+        seen, resource = self._look(clone), str(clone.path)
         del self.looks[clone.path]
-        place = self._place(clone, seen)
-        now = self._state(place, seen.refs)
+        place, before = self._place(clone, seen), State.told(cursors.get(resource, {}))
+        now = self._state(place, seen)
         reaches = before.covers(now)
-        now = replace(now, since=before.since) if reaches else now
-        if reaches and not full and now == replace(before, deployments=[]):
+        lost = past(clone, seen, before, now) if self._is_alone(place, before, resource, cursors) else Past()
+        if (reaches or lost.anew) and before.reaches_back(now):
+            now = replace(now, since=before.since)
+        if reaches and not full and not lost.anew and before.says(now):
             return
-        known = clone.existing(before.refs.values()) if reaches and not full else []
+        if lost.anew:
+            before = State(place=before.place, deployments=before.deployments)
+            yield _taken_back(place.repository, resource, before)
+        known = clone.existing(before.refs.values()) if reaches and not (full or lost.anew or lost.deeper) else []
         done, total = 0, None
-        for part in self._parts(clone, seen.refs, known):
+        for part in self._parts(clone, seen, Before(known, lost.tips, before.forges)):
             if isinstance(part, Rest):
-                yield self._last(place, part, before, now, done, str(clone.path))
+                yield self._last(place, part, before, now, lost, done, clone)
             else:
                 done, total = done + len(part.lines), part.total
                 yield _commits(place, part, now, done, total)
 
-    def _parts(self, clone: Clone, refs: Refs, known: list[str]) -> Iterator[Batch | Rest]:
+    def _is_alone(self, place: "_Place", before: State, resource: str, cursors: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether this clone alone spoke of its repository, so that what it no longer tells is nowhere."""
+        others = {str(self._clone(path).path) for path in self.paths} - {resource}
+        named = [State.told(cursors[other]).place[:1] for other in others if other in cursors]
+        return before.place[:1] == [place.repository] and [place.repository] not in named
+
+    def _parts(self, clone: Clone, seen: Look, before: Before) -> Iterator[Batch | Rest]:
         reader = self.readers.pop(clone.path, None)
-        if reader is not None and not known:
+        if reader is not None and not any(before):
             return reader.read()
         if reader is not None:
             reader.stop()
-        return read(clone, refs, known, self.context.watched, self.page)
+        return read(clone, seen, self.context.who, self._wish(), before)
 
     def _place(self, clone: Clone, seen: Look) -> "_Place":
         repository = self.repository or _forge_name(seen.origin) or _folder_name(clone.path)
         return _Place(repository, _public(seen.origin), seen.refs.default, self.application, seen.refs.tip)
 
-    def _state(self, place: "_Place", refs: Refs) -> "_State":
-        since = self.context.since
-        return _State(
+    def _state(self, place: "_Place", seen: Look) -> State:
+        since, scrub = self.context.since, self.context.who.scrub
+        return State(
             version=VERSION,
             place=list(place),
             release_tags=list(self.release_tags),
             production=self.context.production,
             since=since.isoformat() if since else None,
-            refs=refs.tips,
+            paths=self.changed_paths,
+            refs={scrub(name): sha for name, sha in seen.refs.tips.items()},
+            edge=list(seen.edge),
         )
 
-    def _last(self, place: "_Place", rest: Rest, before: "_State", now: "_State", done: int, resource: str) -> Page:
+    def _last(self, place: "_Place", rest: Rest, before: State, now: State, lost: Past, done: int, clone: Clone) -> Page:
         """All that is cheap to tell again: repository, tags, deployments, pull requests, and how far we are."""
         from vsm import models
 
         tags = [tag for tag in rest.tags if now.asks(tag.at)]
         merged = [pull for pull in rest.merged if now.asks(pull.merged)]
         deployments = [self._deployment(place, tag) for tag in tags if _taken(tag.name, self.release_tags)]
-        state = replace(now, deployments=[row["id"] for row in deployments])
+        tagged = {tag.name: tag.sha for tag in rest.tags}
+        ids = [row["id"] for row in deployments]
+        state = replace(now, deployments=ids, tagged=tagged, doubtful=lost.doubtful, forges=rest.forges)
         return Page(
             facts={
                 models.Repository: [place.row()],
@@ -158,14 +178,15 @@ class GitCollector:
             fill={
                 models.PullRequest: [_pull_request(place, pull) for pull in merged],
                 models.PullRequestCommit: [row for pull in merged for row in _memberships(place.repository, pull)],
+                models.Identity: [_identity(*account) for account in rest.accounts],
             },
-            gone=_gone(place.repository, before, state, merged),
-            cursors={resource: vars(state)},
+            gone=_gone(place.repository, before, state, lost, rest),
+            cursors={str(clone.path): vars(state)},
             requests=1,
             done=done,
             total=done,
             doing=f"{place.repository}: tags and pull requests",
-            warnings=list(_warnings(place.repository, rest)),
+            warnings=list(_warnings(place.repository, clone, state, rest)),
         )
 
     def _deployment(self, place: "_Place", tag: Tag) -> Row:
@@ -182,9 +203,6 @@ class GitCollector:
         }
 
 
-# How far a clone has been read. ------------------------------------------------------------------
-
-
 class _Place(NamedTuple):
     """The repository that a clone is of."""
 
@@ -199,54 +217,44 @@ class _Place(NamedTuple):
         return dict(zip(names, self, strict=True))
 
 
-@dataclass(frozen=True)
-class _State:
-    """A clone's cursor: from what and as what it was read. What equal states tell is equal."""
-
-    version: int = 0
-    place: list[str | None] = field(default_factory=list)
-    release_tags: list[str] = field(default_factory=list)
-    production: str = ""
-    since: str | None = None
-    refs: dict[str, str] = field(default_factory=dict)
-    deployments: list[str] = field(default_factory=list)
-
-    @classmethod
-    def told(cls, cursor: Mapping[str, Any]) -> Self:
-        """The state as a store has kept it, also one of another version."""
-        return cls(**{name: cursor[name] for name in cls.__dataclass_fields__ if name in cursor})
-
-    def covers(self, now: "_State") -> bool:
-        """Whether the commits of these refs are in the store as they would be read now."""
-        same = self.version == now.version and self.place[:1] == now.place[:1]
-        asked = now.since is not None and datetime.fromisoformat(now.since).timestamp()
-        return same and (self.since is None or (asked is not False and self.asks(int(asked))))
-
-    def asks(self, at: int | None) -> bool:
-        """Whether what happened at a time is asked for; what has no time always is."""
-        return self.since is None or at is None or at >= datetime.fromisoformat(self.since).timestamp()
-
-    def tags(self) -> set[str]:
-        """The names of all tags."""
-        return {name.removeprefix("refs/tags/") for name in self.refs if name.startswith("refs/tags/")}
+# What is taken back. -----------------------------------------------------------------------------
 
 
-def _gone(repository: str, before: _State, now: _State, merged: Iterable[Merged]) -> Rows:
+def _gone(repository: str, before: State, now: State, lost: Past, rest: Rest) -> Rows:
     """What an earlier run told and this one takes back.
 
-    Deleted tags, deployments of tags that are deleted or no longer meant, and the commits of a merge
-    whose number has gone to another merge.
+    Deleted tags, deployments of tags that are deleted or no longer meant, commits that no ref reaches
+    any more, the pull requests that these had merged, and the commits of a merge whose number has gone
+    to another merge.
     """
     from vsm import models
 
     tags = before.tags() - now.tags() if before.place[:1] == [repository] else set()
     deployments = set(before.deployments) - set(now.deployments)
-    lost = [(pull.number, sha) for pull in merged for sha in pull.disowned] if before.refs else []
+    # A pull request may have gone to a merge of a time that nobody asked for.
+    old = [Unmade(pull.number, [sha for sha, _ in pull.commits]) for pull in rest.merged if lost.lost and not now.asks(pull.merged)]
+    unmade = [*rest.unmade, *old]
+    members = [(one.number, sha) for one in unmade for sha in one.commits]
+    members += [(pull.number, sha) for pull in rest.merged for sha in pull.disowned] if before.refs else []
     return {
         models.Tag: [{"repository": repository, "name": name} for name in sorted(tags)],
         models.Deployment: [{"id": key} for key in sorted(deployments)],
-        models.PullRequestCommit: [{"repository": repository, "number": number, "sha": sha} for number, sha in lost],
+        models.Commit: [{"repository": repository, "sha": sha} for sha in lost.lost],
+        models.PullRequest: [{"repository": repository, "number": one.number} for one in unmade],
+        models.PullRequestCommit: [{"repository": repository, "number": number, "sha": sha} for number, sha in members],
     }
+
+
+def _taken_back(repository: str, resource: str, before: State) -> Page:
+    """All that was told of a repository, which is read again from its beginning."""
+    from vsm import models
+
+    tables = (models.Commit, models.Tag, models.PullRequest, models.PullRequestCommit)
+    return Page(
+        gone={table: [{"repository": repository}] for table in tables},
+        cursors={resource: vars(before)},
+        doing=f"{repository}: once more from the beginning",
+    )
 
 
 # Rows. -------------------------------------------------------------------------------------------
@@ -256,11 +264,11 @@ def _at(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _commits(place: _Place, batch: Batch, now: _State, done: int, total: int | None) -> Page:
+def _commits(place: _Place, batch: Batch, now: State, done: int, total: int | None) -> Page:
     from vsm import models
 
     repository, at = place.repository, datetime.fromtimestamp
-    rows = [
+    rows: list[Row] = [
         {
             "repository": repository,
             "sha": sha,
@@ -274,7 +282,29 @@ def _commits(place: _Place, batch: Batch, now: _State, done: int, total: int | N
         for sha, parents, authored, committed, author, subject, message in batch.lines
         if now.since is None or now.asks(committed)
     ]
+    if batch.paths is not None:
+        for row in rows:
+            row["paths"] = _joined(batch.paths.get(row["sha"], ()))
     return Page(facts={models.Commit: rows}, requests=1, done=done, total=total, doing=f"{repository}: commits")
+
+
+def _joined(paths: Iterable[str]) -> str | None:
+    """Paths as one text; a `;` within one is written as in a URL.
+
+    >>> _joined(["cart.py", "a;b"])
+    'cart.py;a%3Bb'
+    """
+    return ";".join(path.replace(";", "%3B") for path in paths) or None
+
+
+def _identity(handle: str, login: str) -> Row:
+    """Who stands behind a no-reply address: the forge's account, and of a program that it is one.
+
+    >>> _identity("dependabot[bot]@users.noreply.github.com", "dependabot[bot]")["person"]
+    'bot:dependabot'
+    """
+    name = login.removesuffix("[bot]")
+    return {"source": "git", "handle": handle, "person": login if name == login else f"bot:{name}"}
 
 
 def _tag(repository: str, tag: Tag) -> Row:
@@ -288,7 +318,7 @@ def _pull_request(place: _Place, pull: Merged) -> Row:
         "title": pull.title,
         "author": pull.author,
         "source_branch": pull.branch,
-        "target_branch": place.default if pull.default else None,
+        "target_branch": pull.target or (place.default if pull.default else None),
         "first_commit_at": _at(pull.first),
         "merged_at": _at(pull.merged),
         "merge_sha": pull.sha,
@@ -314,8 +344,18 @@ def _taken(name: str, patterns: Iterable[str]) -> bool:
     return taken
 
 
-def _warnings(repository: str, rest: Rest) -> Iterator[str]:
+def _warnings(repository: str, clone: Clone, now: State, rest: Rest) -> Iterator[str]:
     """What could not be taken as it was, a sentence each."""
+    if now.edge:
+        yield (
+            f"{repository}: a shallow clone, what came before {_many(len(now.edge), 'commit')} at its edge is not there, and of"
+            f" some pull requests it cannot be told what they brought: `git -C {clone.path} fetch --unshallow` completes it"
+        )
+    if rest.pathless:
+        yield (
+            f"{repository}: not all changed paths can be told, since the clone lacks folders (as one with --filter=tree:0 does):"
+            " clone it with --filter=blob:none instead, or leave out changed_paths"
+        )
     if rest.half_dated:
         yield f"{repository}: {_many(rest.half_dated, 'commit')} with one time that is no time: the other one stands for both"
     if rest.undated:
@@ -378,6 +418,13 @@ def _text(source: str, key: str, told: Mapping[str, Any]) -> str | None:
     value = told.get(key)
     if key in told and not (isinstance(value, str) and value.strip()):
         raise ConfigError(f"source {source}: {key}: expected text, got {value!r}")
+    return value
+
+
+def _flag(source: str, key: str, told: Mapping[str, Any]) -> bool:
+    value = told.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"source {source}: {key}: expected true or false, got {value!r}")
     return value
 
 

@@ -1,19 +1,16 @@
 """Which pull requests a history tells of, and which commits each of them brought.
 
-GitHub leaves the number in the subject of what it merges. Nothing here asks git or knows of a store:
-a history is a dictionary, and each walk over it takes time in proportion to what it finds. Times are
-seconds since 1970.
+Forges leave the number in the message of what they merge (collectors.claims). Nothing here asks git
+or knows of a store: a history is a dictionary, and each walk over it takes time in proportion to
+what it finds. Times are seconds since 1970.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-MERGED = re.compile(r"Merge pull request #(\d{1,9}) from (\S+)")
-# A revert and a backport carry the number of what they speak of too; their own is the last.
-SUFFIX = re.compile(r"\(#(\d{1,9})\)$")
+from collectors.claims import Claim
 
 
 class Commit(NamedTuple):
@@ -27,22 +24,14 @@ class Commit(NamedTuple):
 History = Mapping[str, Commit]
 
 
-class Claim(NamedTuple):
-    """A commit whose subject says that it is what a pull request became."""
-
-    sha: str
-    number: int
-    title: str | None
-    branch: str | None
-    at: int
-
-
 class Merged(NamedTuple):
     """A pull request as its merge tells it.
 
-    ``commits`` are those that the merge brought, each with the time it was authored; a squash hides
-    its branch, so there are none and the first one's time is missing. ``default`` says whether the
-    default branch has it. ``disowned`` are commits of other merges with the same number that lost
+    ``target`` is the branch that it was merged into, where the message says so; ``default`` says
+    whether the default branch has it. ``commits`` are those that the merge brought, each with the
+    time it was authored; a squash hides its branch, so there are none and the first one's time is
+    missing. It is missing as well where a shallow clone ends too early to tell what the merge brought:
+    then it is not ``sure``. ``disowned`` are commits of other merges with the same number that lost
     against this one.
     """
 
@@ -50,39 +39,30 @@ class Merged(NamedTuple):
     sha: str
     title: str | None
     branch: str | None
+    target: str | None
     author: str | None
     merged: int
     first: int | None
     head: str | None
     default: bool
+    sure: bool
     commits: list[tuple[str, int | None]]
     disowned: list[str]
 
 
-def claim(sha: str, message: str, at: int) -> Claim | None:
-    """The pull request that a commit's message speaks for, None for any other commit; `at` is when it was committed.
+class Unmade(NamedTuple):
+    """A number that only commits claimed which no ref reaches any more, and what they had brought."""
 
-    A number in brackets at the end of the subject counts first (squash, or a merge with the pull
-    request's title), then GitHub's `Merge pull request #N from OWNER/BRANCH`, whose title is the
-    first line of the body.
-
-    >>> claim("a1", 'Revert "Sort the cart (#12)" (#13)', 1772452800)[1:3]
-    (13, 'Revert "Sort the cart (#12)"')
-    >>> claim("b2", "Merge pull request #14 from ann/fix/cart\\n\\nCount a gift once", 1772452800)[1:4]
-    (14, 'Count a gift once', 'fix/cart')
-    """
-    subject, _, body = message.partition("\n")
-    if squashed := SUFFIX.search(subject):
-        return Claim(sha, int(squashed[1]), subject[: squashed.start()].rstrip() or None, None, at)
-    if merged := MERGED.match(subject):
-        title = next((line.strip() for line in body.splitlines() if line.strip()), None)
-        owner, slash, branch = merged[2].partition("/")
-        return Claim(sha, int(merged[1]), title, branch if slash else owner, at)
-    return None
+    number: int
+    commits: list[str]
 
 
-def pull_requests(history: History, claims: Iterable[Claim], tip: str | None) -> list[Merged]:
+def pull_requests(
+    history: History, claims: Iterable[Claim], tip: str | None, lost: Collection[str] = (), shallow: bool = False
+) -> tuple[list[Merged], list[Unmade]]:
     """One pull request a number, from all commits that claim it; `tip` is the default branch's newest commit.
+
+    `lost` are commits of the history that no ref reaches any more: what they claimed is taken back.
 
     What a merge brought is what its other parents reach and its first parent does not: what the
     server lists as the pull request's commits. So a merge into a branch and the later merge of that
@@ -98,11 +78,17 @@ def pull_requests(history: History, claims: Iterable[Claim], tip: str | None) ->
         rivals[one.number].append(one)
     merges = {one.sha for group in rivals.values() for one in group if len(history[one.sha].parents) > 1}
     brought, reached = _brought(history, merges, chain)
-    found = []
-    for group in rivals.values():
-        winner = min(group, key=lambda one: _rank(one, history, chain)) if len(group) > 1 else group[0]
-        found.append(_merged(winner, group, history, brought, reached))
-    return found
+    below = _edges_below(history) if shallow else {}
+    found, unmade = [], []
+    for number, group in rivals.items():
+        standing = [one for one in group if one.sha not in lost] if lost else group
+        if standing:
+            winner = min(standing, key=lambda one: _rank(one, history, chain)) if len(standing) > 1 else standing[0]
+            sure = not shallow or _is_sure(winner.sha, history, brought.get(winner.sha, []), below)
+            found.append(_merged(winner, group, history, brought, reached, sure))
+        else:
+            unmade.append(Unmade(number, sorted({sha for one in group for sha in brought.get(one.sha, ())})))
+    return found, unmade
 
 
 def _rank(one: Claim, history: History, chain: Collection[str]) -> tuple[bool, bool, int, str]:
@@ -111,24 +97,32 @@ def _rank(one: Claim, history: History, chain: Collection[str]) -> tuple[bool, b
 
 
 def _merged(
-    winner: Claim, group: list[Claim], history: History, brought: Mapping[str, list[str]], reached: Collection[str]
+    winner: Claim,
+    group: list[Claim],
+    history: History,
+    brought: Mapping[str, list[str]],
+    reached: Collection[str],
+    sure: bool,
 ) -> Merged:
-    commit, shas = history[winner.sha], brought.get(winner.sha, [])
+    commit, shas = history[winner.sha], brought.get(winner.sha, []) if sure else []
     commits = [(sha, history[sha].authored) for sha in shas]
     first = min(((authored, sha) for sha, authored in commits if authored is not None), default=None)
-    lost = {sha for one in group for sha in brought.get(one.sha, ())} if len(group) > 1 else set()
+    rivals = {sha for one in group for sha in brought.get(one.sha, ())} if len(group) > 1 and sure else set()
+    author = history[first[1]].author if first else commit.author
     return Merged(
         number=winner.number,
         sha=winner.sha,
         title=winner.title,
         branch=winner.branch,
-        author=history[first[1]].author if first else commit.author,
+        target=winner.target,
+        author=author if sure else None,
         merged=winner.at,
         first=first[0] if first else None,
         head=commit.parents[1] if len(commit.parents) == 2 else None,
         default=winner.sha in reached,
+        sure=sure,
         commits=commits,
-        disowned=sorted(lost.difference(shas)),
+        disowned=sorted(rivals.difference(shas)),
     )
 
 
@@ -171,18 +165,55 @@ def _unreached(history: History, shas: list[str], reached: set[str]) -> list[str
 def _heights(history: History) -> dict[str, int]:
     """Each commit's height: one more than that of its highest parent. Dates would not do, they may lie."""
     heights: dict[str, int] = {}
+    for sha in _parents_first(history):
+        heights[sha] = 1 + max((heights[parent] for parent in history[sha].parents if parent in heights), default=0)
+    return heights
+
+
+def _parents_first(history: History) -> Iterator[str]:
+    """Every commit, after all of its parents that are known."""
+    done: set[str] = set()
     for start in reversed(list(history)):
         stack = [start]
         while stack:
-            sha = stack[-1]
-            parents = [parent for parent in history[sha].parents if parent in history]
-            missing = [parent for parent in parents if parent not in heights]
+            missing = [parent for parent in history[stack[-1]].parents if parent in history and parent not in done]
             if missing:
                 stack += missing
-            else:
-                heights[sha] = 1 + max((heights[parent] for parent in parents), default=0)
-                stack.pop()
-    return heights
+            elif (sha := stack.pop()) not in done:
+                done.add(sha)
+                yield sha
+
+
+# Shallow clones. ---------------------------------------------------------------------------------
+
+
+def _edges_below(history: History) -> dict[str, int]:
+    """Which of the commits at the clone's edge (a parent is not known) each commit reaches: a bit for each of these."""
+    below: dict[str, int] = {}
+    edges = 0
+    for sha in _parents_first(history):
+        below[sha] = 0
+        for parent in history[sha].parents:
+            below[sha] |= below.get(parent, 0)
+        if any(parent not in history for parent in history[sha].parents):
+            below[sha] |= 1 << edges
+            edges += 1
+    return below
+
+
+def _is_sure(sha: str, history: History, brought: Iterable[str], below: Mapping[str, int]) -> bool:
+    """Whether a merge brought just these commits, whatever lies beyond the clone's edge.
+
+    None of them may be at the edge, or there would be more. And each must stand upon every edge that the
+    first parent stands upon: what does not could itself lie below one, and have been there before.
+    """
+    first, *others = history[sha].parents or [sha]
+    if not others:
+        return True  # a squash: what its branch had is not known anyway
+    if first not in below or any(parent not in below for parent in others):
+        return False
+    floor = below[first]
+    return all(below[one] & floor == floor and all(parent in history for parent in history[one].parents) for one in brought)
 
 
 def _beside(history: History, merge: str, heights: Mapping[str, int]) -> Iterator[str]:

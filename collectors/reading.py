@@ -10,13 +10,16 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from collectors.base import CollectorError
+from collectors.claims import Claim, at_home, claim
 from collectors.clone import Clone, Entry, Refs
-from collectors.merges import Claim, Commit, Merged, claim, pull_requests
+from collectors.handles import Handles
+from collectors.merges import Commit, Merged, Unmade, pull_requests
 
 PAGE = 5000  # commits at a time: a few megabytes, a quarter of a second to save
 
@@ -25,22 +28,48 @@ FIRST, LAST = -62135596800, 253402300799
 
 
 class Look(NamedTuple):
-    """What a clone is before its history is read: its refs, and the URL that it came from."""
+    """What a clone is before its history is read: its refs, the URL that it came from, and where a shallow one ends.
+
+    ``edge``: the parents, which the clone has not, of each commit at its edge.
+    """
 
     refs: Refs
     origin: str | None
+    edge: dict[str, list[str]]
 
 
-# One commit as it is kept: sha, parents, authored, committed, author, subject, message. The author is the
-# e-mail address in lower case, else the name. A plain tuple, since there are so many and each goes through a pipe.
+class Wish(NamedTuple):
+    """How to read: counting the commits beforehand, with the files that each changed, in pages of a size."""
+
+    watched: bool = False
+    paths: bool = False
+    size: int = PAGE
+
+
+class Before(NamedTuple):
+    """What an earlier reading told: the tips that it knew, those that no ref reaches any more, whose numbers it had."""
+
+    known: Sequence[str] = ()
+    lost: Sequence[str] = ()
+    forges: list[str] = []  # noqa: RUF012  # never changed
+
+
+WISH, NOTHING = Wish(), Before()
+
+# One commit as it is kept: sha, parents, authored, committed, author, subject, message. The author is the handle
+# of the e-mail address, else the name. A plain tuple, since there are so many and each goes through a pipe.
 Line = tuple[str, str, int, int, str | None, str, str]
 
 
 class Batch(NamedTuple):
-    """A page of commits, and how many there will be in all where that was asked for."""
+    """A page of commits, how many there will be in all where that was asked for, and the files that each changed.
+
+    ``paths`` is None where nobody asked for them, or where they cannot be had.
+    """
 
     lines: list[Line]
     total: int | None
+    paths: dict[str, list[str]] | None
 
 
 class Tag(NamedTuple):
@@ -55,68 +84,130 @@ class Tag(NamedTuple):
 class Rest(NamedTuple):
     """What comes after the commits.
 
-    ``half_dated`` commits had one time that is none, and have the other one for both; ``undated``
-    ones had no time at all and were left out.
+    ``merged`` leaves out what was told before and can no longer be told as well. ``unmade`` are the
+    pull requests that are no more, ``forges`` those whose numbers these are. ``accounts``: the handle and
+    the account of each no-reply address. ``half_dated`` commits had one time that is none, and have the
+    other one for both; ``undated`` ones had no time at all and were left out. ``pathless``: the files of
+    some commits cannot be had.
     """
 
     tags: list[Tag]
     merged: list[Merged]
+    unmade: list[Unmade]
+    forges: list[str]
+    accounts: list[tuple[str, str]]
     half_dated: int
     undated: int
+    pathless: bool
 
 
 def look(clone: Clone) -> Look:
     """What the clone is now. Raises CollectorError."""
-    return Look(clone.refs(), clone.origin())
+    return Look(clone.refs(), clone.origin(), clone.edge())
 
 
-def read(clone: Clone, refs: Refs, known: list[str], watched: bool = False, size: int = PAGE) -> Iterator[Batch | Rest]:
-    """The commits that the known ones do not reach, page by page, then the rest, which is told anew each time.
-
-    Raises CollectorError.
-    """
+def read(clone: Clone, seen: Look, who: Handles, wish: Wish = WISH, before: Before = NOTHING) -> Iterator[Batch | Rest]:
+    """The commits that are not known, page by page, then the rest, which is told anew each time. Raises CollectorError."""
+    refs, _, edge = seen
+    known, lost, _ = before
     tips = list(refs.tips.values())
-    total = clone.count(tips, known) if watched else None
-    news = _History()
-    for entries in clone.log(tips, known, size):
-        yield Batch(news.lines(entries), total)
+    total = clone.count(tips, known) if wish.watched else None
+    news, files = _History(who, edge), _Files(clone, edge, wish.paths)
+    for entries in clone.log(tips, known, wish.size):
+        lines = news.lines(entries)
+        yield Batch(lines, total, files.of(lines))
     history = news
     if known:
         # A new merge may bring commits that were there before on another branch, so all must be known.
-        history = _History()
+        history = _History(who, edge)
         for entries in clone.log(tips):
             history.lines(entries)
-    tags = [Tag(tag.name, tag.sha, _time(tag.at), tag.subject) for tag in clone.tags()]
-    yield Rest(tags, pull_requests(history.commits, history.claims, refs.tip), news.half_dated, news.undated)
+    ghosts = _History(who, edge)
+    for entries in clone.log(lost, tips):
+        ghosts.lines(entries)
+    tags = [Tag(tag.name, tag.sha, _time(tag.at), who.scrub(tag.subject)) for tag in clone.tags()]
+    told = {**ghosts.commits, **history.commits} if lost else history.commits
+    merged, unmade, forges = _made(told, history.claims, ghosts, refs.tip, before.forges, bool(edge))
+    # What a shallow clone can no longer tell was told when it could.
+    merged = [pull for pull in merged if pull.sure or pull.sha in news.commits]
+    yield Rest(tags, merged, unmade, forges, history.accounts(), news.half_dated, news.undated, files.missing)
+
+
+def _made(
+    told: Mapping[str, Commit], claims: list[Claim], ghosts: "_History", tip: str | None, before: list[str], shallow: bool
+) -> tuple[list[Merged], list[Unmade], list[str]]:
+    """The pull requests, those that are no more, and the forges whose numbers they have."""
+    forges = at_home(claims)
+    gone = set(ghosts.commits)
+    if before and set(before) != forges:  # the history has moved: what the forge before had numbered goes
+        gone |= {one.sha for one in claims if one.forge not in forges}
+    else:
+        claims = [one for one in claims if one.forge in forges]
+    merged, unmade = pull_requests(told, claims + ghosts.claims, tip, gone, shallow)
+    return merged, unmade, sorted(forges)
+
+
+class _Files:
+    """The files that commits changed, until the clone cannot tell."""
+
+    def __init__(self, clone: Clone, edge: Collection[str], wanted: bool) -> None:
+        self.clone, self.edge, self.wanted, self.missing = clone, edge, wanted, False
+
+    def of(self, lines: Iterable[Line]) -> dict[str, list[str]] | None:
+        """The files by commit. One at the edge of a shallow clone looks as if it had made every file."""
+        if not self.wanted or self.missing:
+            return None
+        try:
+            return self.clone.paths([line[0] for line in lines if line[0] not in self.edge])
+        except CollectorError:  # a partial clone may lack even the folders
+            self.missing = True
+            return None
 
 
 class _History:
     """The commits read so far, as far as walks and claims need them."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: Handles, edge: Mapping[str, list[str]]) -> None:
+        self.who, self.edge = who, edge
         self.commits: dict[str, Commit] = {}
         self.claims: list[Claim] = []
+        self.authors: dict[str, str] = {}
         self.half_dated = self.undated = 0
 
     def lines(self, entries: Iterable[Entry]) -> list[Line]:
         """The commits as they are kept; those without any time are remembered only."""
         return [line for entry in entries if (line := self._line(entry)) is not None]
 
+    def accounts(self) -> list[tuple[str, str]]:
+        """The handle and the account of each no-reply address among the authors."""
+        found = ((handle, self.who.login(address)) for address, handle in self.authors.items())
+        return sorted({(handle, login) for handle, login in found if login is not None})
+
     def _line(self, entry: Entry) -> Line | None:
         sha, parents, told_authored, told_committed, email, name, message = entry
         authored, committed = _time(told_authored), _time(told_committed)
-        author = email.strip().lower() or name.strip() or None
+        author = self.authors.get(email) or self._author(email, name)
         if authored is None or committed is None:
             authored = committed = committed if authored is None else authored
             self.half_dated += authored is not None
             self.undated += authored is None
+        if self.edge and sha in self.edge:
+            parents = " ".join(self.edge[sha])
         self.commits[sha] = Commit(parents.split(), authored, author)
         if authored is None or committed is None:
             return None
         message = message.strip("\n")
+        if "@" in message:
+            message = self.who.scrub(message)
         if (claimed := claim(sha, message, committed)) is not None:
             self.claims.append(claimed)
         return sha, parents, authored, committed, author, message.partition("\n")[0].strip(), message
+
+    def _author(self, email: str, name: str) -> str | None:
+        if not email.strip():
+            return self.who.scrub(name.strip()) or None
+        self.authors[email] = handle = self.who.mail(email)
+        return handle
 
 
 def _time(told: str) -> int | None:
@@ -134,10 +225,12 @@ def _time(told: str) -> int | None:
 class Ahead:
     """The first reading of a clone, begun in a process of its own and read from there as it comes."""
 
-    def __init__(self, clone: Clone, watched: bool) -> None:
+    def __init__(self, clone: Clone, who: Handles, wish: Wish) -> None:
         # -P: what lies in the working folder is not ours to run.
-        command = [sys.executable, "-P", "-m", __name__, str(clone.path), "watched" if watched else ""]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", __name__, str(clone.path), *map(str, wish)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with suppress(BrokenPipeError), cast(IO[bytes], self.process.stdin) as told_to:  # it is a pipe
+            told_to.write(who._key)  # anybody may read a command line
         self.told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -152,19 +245,18 @@ class Ahead:
 
     def look(self) -> Look:
         """What the clone was when the reading began. Raises CollectorError."""
-        _, (tips, default, tip, origin) = self._next()
-        return Look(Refs(tips, default, tip), origin)
+        _, (tips, default, tip, origin, edge) = self._next()
+        return Look(Refs(tips, default, tip), origin, edge)
 
     def read(self) -> Iterator[Batch | Rest]:
         """As `read` of a clone of which nothing is known. Raises CollectorError."""
         while True:
             kind, told = self._next()
             if kind == "batch":
-                lines, total = told
-                yield Batch(lines, total)
+                yield Batch(*told)
             else:
-                tags, merged, half_dated, undated = told
-                yield Rest(list(map(Tag._make, tags)), list(map(Merged._make, merged)), half_dated, undated)
+                tags, merged, unmade, *rest = told
+                yield Rest([*map(Tag._make, tags)], [*map(Merged._make, merged)], [*map(Unmade._make, unmade)], *rest)
                 return
 
     def _next(self) -> tuple[str, Any]:
@@ -191,20 +283,24 @@ def _sent(stream: IO[bytes], kind: str, told: Any) -> None:
     stream.flush()
 
 
-def _told(stream: IO[bytes], clone: Clone, watched: bool) -> None:
+def _told(stream: IO[bytes], clone: Clone, who: Handles, wish: Wish) -> None:
     """All that `Ahead` wants to hear; only plain tuples can be sent."""
     try:
-        refs, origin = look(clone)
-        _sent(stream, "look", (refs.tips, refs.default, refs.tip, origin))
-        for part in read(clone, refs, [], watched):
+        seen = look(clone)
+        refs = seen.refs
+        _sent(stream, "look", (refs.tips, refs.default, refs.tip, seen.origin, seen.edge))
+        for part in read(clone, seen, who, wish):
             if isinstance(part, Batch):
-                _sent(stream, "batch", (part.lines, part.total))
+                _sent(stream, "batch", tuple(part))
             else:
-                tags, merged = [tuple(tag) for tag in part.tags], [tuple(pull) for pull in part.merged]
-                _sent(stream, "rest", (tags, merged, part.half_dated, part.undated))
+                rows = [[tuple(one) for one in some] for some in (part.tags, part.merged, part.unmade)]
+                _sent(stream, "rest", (*rows, *part[len(rows) :]))
     except CollectorError as error:
         _sent(stream, "error", str(error))
 
 
 if __name__ == "__main__":
-    _told(sys.stdout.buffer, Clone(Path(sys.argv[1])), bool(sys.argv[2]))
+    path, watched, paths, size = sys.argv[1:]
+    _told(
+        sys.stdout.buffer, Clone(Path(path)), Handles(sys.stdin.buffer.read()), Wish(watched == "True", paths == "True", int(size))
+    )

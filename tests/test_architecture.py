@@ -11,14 +11,14 @@ PACKAGES = ("vsm", "collectors", "dashboard")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MAY_IMPORT = {
     "vsm": {"vsm"},
-    "collectors": {"collectors", "vsm.models", "vsm.store", "vsm.config", "vsm.errors", "vsm.cli"},
+    "collectors": {"collectors", "vsm.models", "vsm.store", "vsm.config", "vsm.errors", "vsm.cli", "vsm.checks"},
     "dashboard": {"dashboard", "vsm"},
 }
 SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
 SQL_ROOM = ("vsm/store.py", "vsm/models.py", "vsm/migrations/")
 CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
 DRAWING = {"streamlit", "altair"}
-CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py")
+CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py", "vsm/event_commands.py")
 
 
 def room(path: Path) -> str:

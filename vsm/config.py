@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from vsm.errors import UsageError
+from vsm.errors import ConfigError as ConfigError
 
 EVENTS = (
     "ticket.created",
@@ -35,10 +35,6 @@ EVENTS = (
 IN_AN_ENVIRONMENT = ("deployment.started", "deployment.finished")  # may carry ":environment"
 DENYING = ("non", "not", "pre")  # "non-prod" and "pre-production" are names of places that are not production
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class ConfigError(UsageError):
-    """The configuration cannot be used; the message names the file, the place and what was expected."""
 
 
 def _event(value: Any) -> Any:
@@ -166,6 +162,7 @@ class Privacy(Part):
     """What is shown of people."""
 
     people: Literal["pseudonyms", "names", "none"] = "pseudonyms"
+    key: str | None = None  # of people's e-mail addresses: env:NAME or keyring:service/user
 
 
 class Source(BaseModel):
@@ -186,6 +183,7 @@ class Config(Part):
     incidents: Incidents = Incidents()
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
+    people: dict[str, Names] = Field(default_factory=dict)  # a person's handles: "git:ann@example.org", "github:ann", "jira:5b10…"
     sources: tuple[Source, ...] = ()
     folder: Path = Field(default=Path("."), exclude=True)
     path: Path | None = Field(default=None, exclude=True)

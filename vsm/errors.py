@@ -7,3 +7,7 @@ class UsageError(Exception):
 
 class WorkError(Exception):
     """Some of the work failed: exit status 1."""
+
+
+class ConfigError(UsageError):
+    """The configuration cannot be used; the message names the file, the place and what was expected."""

@@ -13,11 +13,13 @@ import sqlalchemy as sa
 
 from collectors.base import Context, Page
 from collectors.git import GitCollector
+from collectors.handles import Handles
 from collectors.harvest import Outcome, harvest
 from vsm import store
 from vsm.models import TABLES
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+WHO = Handles(b"the key of these tests")
 
 
 @dataclass
@@ -111,12 +113,23 @@ class Shelf:
     """A store, and what is in it as plain rows."""
 
     engine: sa.Engine
+    who: Handles = WHO
 
     def collect(self, path: Path, full: bool = False, since: datetime | None = None, page: int = 5000, **keys: object) -> Outcome:
         """Harvest a clone as the source "git"."""
-        collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since))
+        collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since, who=self.who))
         collector.page = page
         return harvest(self.engine, [collector], Silent(), full, lambda: MONDAY)[0]
+
+    def cursor(self, path: Path) -> dict[str, object]:
+        """How far a clone has been read."""
+        with self.engine.connect() as connection:
+            return store.load_cursors(connection, "git")[str(path)]
+
+    def remember(self, path: Path, state: dict[str, object]) -> None:
+        """Have it that a clone was read so far."""
+        with store.transaction(self.engine) as connection:
+            store.save_cursor(connection, "git", str(path), state, at=MONDAY)
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """A table's rows in the order of its key, without what is missing in them."""

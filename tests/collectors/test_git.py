@@ -43,7 +43,7 @@ def test_a_commit_has_both_dates_its_author_its_parents_and_the_whole_message(re
             "sha": second,
             "authored_at": datetime(2026, 2, 28, 3, tzinfo=UTC),
             "committed_at": at(2),
-            "author": "ann@example.org",
+            "author": shelf.who.mail("ann@example.org"),
             "subject": "Sort the cart",
             "message": message,
             "parents": first,
@@ -325,7 +325,7 @@ def test_a_merge_tells_number_title_branch_and_the_commits_that_it_brought(repo,
     assert pull_requests(shelf) == {
         7: {
             "title": "Count a gift once",
-            "author": "bob@example.org",
+            "author": shelf.who.mail("bob@example.org"),
             "source_branch": "fix/cart",
             "target_branch": "main",
             "first_commit_at": datetime(2026, 2, 20, 12, tzinfo=UTC),
@@ -353,7 +353,7 @@ def test_a_squash_has_the_last_number_of_its_subject_and_hides_its_branch(repo, 
     sha = repo.commit(message)
     shelf.collect(repo.path)
     told = {"title": title} if title else {}
-    told |= {"author": "ann@example.org", "target_branch": "main", "merged_at": at(1), "merge_sha": sha}
+    told |= {"author": shelf.who.mail("ann@example.org"), "target_branch": "main", "merged_at": at(1), "merge_sha": sha}
     assert pull_requests(shelf) == {number: told}
 
 
@@ -438,7 +438,7 @@ def test_of_two_commits_with_one_number_the_default_branchs_counts_then_the_earl
     merged = repo.commit("Sort the cart (#8)")
     shelf.collect(repo.path)
     assert pull_requests(shelf)[8] == {
-        "title": "Sort the cart", "author": "ann@example.org", "target_branch": "main",
+        "title": "Sort the cart", "author": shelf.who.mail("ann@example.org"), "target_branch": "main",
         "merged_at": at(5), "merge_sha": merged,
     }  # fmt: skip
     assert (pull_requests(shelf)[9]["merge_sha"], pull_requests(shelf)[9].get("target_branch")) == (early, None)
@@ -523,18 +523,29 @@ def test_an_incremental_harvest_reads_the_new_commits_only(repo, shelf):
     assert shelf.collect(repo.path).read["commits"] == 1
 
 
-def test_old_tips_that_the_clone_has_no_more_do_no_harm(repo, shelf):
-    repo.commit()
-    repo.branch("work")
-    repo.commit()
-    shelf.collect(repo.path)
-    repo.switch("main")
-    repo.git("branch", "--delete", "--force", "work")
+def forgotten(repo) -> None:
+    """The clone has no object any more that no ref reaches."""
     repo.git("reflog", "expire", "--expire=now", "--all")
     repo.git("gc", "--quiet", "--prune=now")
+
+
+def test_of_old_tips_that_the_clone_has_no_more_nothing_is_left(repo, shelf, fresh):
     repo.commit()
-    assert shelf.collect(repo.path).error is None
-    assert len(shelf.rows("commits")) == 3
+    repo.branch("work")
+    repo.commit("Never merged (#1)")
+    repo.tag("v1", "-a", "-m", "One")
+    shelf.collect(repo.path, release_tags="v*")
+    repo.switch("main")
+    repo.git("branch", "--delete", "--force", "work")
+    repo.git("tag", "--delete", "v1")
+    forgotten(repo)
+    repo.commit()
+    assert shelf.collect(repo.path, release_tags="v*").error is None
+    assert len(shelf.rows("commits")) == 2
+    other = fresh()
+    other.collect(repo.path, release_tags="v*")
+    assert shelf.everything() == other.everything()
+    assert shelf.collect(repo.path, release_tags="v*").read.total() == 0
 
 
 def test_a_harvest_that_was_killed_half_way_is_completed_by_the_next(repo, shelf, fresh):

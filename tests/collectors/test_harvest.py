@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from collectors.base import CollectorError, Page
+from collectors.base import Blocked, CollectorError, Page
+from collectors.handles import Handles
 from collectors.harvest import harvest
+from collectors.rebuild import Rebuilt, rebuild
 from vsm import models, store
 
 
@@ -16,13 +18,13 @@ class Source:
     kind = "made"
 
     def __init__(self, name: str, *pages: Page | BaseException) -> None:
-        self.name, self.told = name, pages
+        self.name, self.given = name, pages
 
     def scope(self) -> str:
         return f"all of {self.name}"
 
     def pages(self, cursors, full) -> Iterator[Page]:
-        for page in self.told:
+        for page in self.given:
             if isinstance(page, BaseException):
                 raise page
             yield page
@@ -113,3 +115,106 @@ def test_somebody_who_stops_it_finds_it_recorded_and_the_saved_pages_there(shelf
         run(Source("jira", page("A-1"), KeyboardInterrupt()), Source("other", page("B-1")))
     assert [row["key"] for row in shelf.rows("tickets")] == ["A-1"]
     assert recorded(shelf) == [("jira", "failed", 1, 1, 1, "all of jira", "stopped before its end; run it again to go on")]
+
+
+# Facts that follow from raw answers. --------------------------------------------------------------
+
+WHO = Handles(b"a key")
+
+
+class Teller(Source):
+    """A source whose answers are tickets: a key, a status, and whom somebody's e-mail address belongs to."""
+
+    fills = frozenset({"identities"})
+    prefix = ""
+
+    def recall(self, cursors) -> None:
+        self.names = cursors.get("statuses", {"1": "Open"})
+
+    def told(self, resource, external_id, answer):
+        status = self.names.get(answer.get("status", "1"), "?")
+        tickets = [{"key": self.prefix + key, "created_at": "2026-03-02T09:00:00Z", "status": status} for key in answer["keys"]]
+        return {models.Ticket: tickets, models.Identity: [{"source": "jira", "handle": "ann", "person": answer["mail"]}]}
+
+
+def answer(*keys: str, **more) -> dict:
+    return {"keys": list(keys), "mail": "Ann@Example.org", **more}
+
+
+@pytest.fixture
+def harvested(shelf):
+    from datetime import UTC, datetime
+
+    class Mutely:
+        begins = page = ends = lambda self, *told: None
+
+    def run(source: Source, at: datetime = datetime(2026, 3, 2, tzinfo=UTC)):
+        (outcome,) = harvest(shelf.engine, [source], Mutely(), now=lambda: at, who=WHO)
+        return outcome
+
+    return run
+
+
+def keys(shelf) -> list[str]:
+    return [row["key"] for row in shelf.rows("tickets")]
+
+
+def test_facts_follow_from_raw_answers_in_which_no_address_is_left(shelf, harvested):
+    outcome = harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1"))], requests=3)))
+    mail = WHO.mail("ann@example.org")
+    assert [row["person"] for row in shelf.rows("identities")] == [mail]
+    assert list(store.raw_records(shelf.engine, "jira")) == [("issues", "7", {"keys": ["A-1"], "mail": mail})]
+    assert (outcome.read, outcome.changed, outcome.new, outcome.unchanged) == ({"tickets": 1, "identities": 1}, 2, 2, 0)
+    again = harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1"))])))
+    assert (again.changed, again.new, again.unchanged) == (0, 0, 2)
+
+
+def test_a_thing_that_tells_other_facts_than_before_takes_the_old_ones_back(shelf, harvested):
+    harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1", "A-2")), ("issues", "8", answer("A-3"))])))
+    outcome = harvested(Teller("jira", Page(raw=[("issues", "7", answer("B-1", "A-2"))])))
+    assert (keys(shelf), outcome.gone, outcome.new) == (["A-2", "A-3", "B-1"], 1, 1)
+
+
+def test_a_thing_that_is_lost_goes_with_its_facts_and_may_come_back(shelf, harvested):
+    page = Page(raw=[("issues", "7", answer("A-1")), ("issues", "8", answer("A-2"))])
+    harvested(Teller("jira", page))
+    assert harvested(Teller("jira", Page(lost=[("issues", "7"), ("issues", "never there")]))).gone == 1
+    assert keys(shelf) == ["A-2"]
+    assert [key for _, key, _ in store.raw_records(shelf.engine, "jira")] == ["8"]
+    harvested(Teller("jira", page))
+    assert (keys(shelf), [key for _, key, _ in store.raw_records(shelf.engine, "jira")]) == (["A-1", "A-2"], ["7", "8"])
+
+
+def test_a_source_that_asks_to_wait_is_left_alone_until_then(shelf, harvested):
+    from datetime import UTC, datetime
+
+    at = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+    first = harvested(Source("jira", page("A-1"), Blocked("too many requests", at)))
+    assert (first.error, first.until, keys(shelf)) == ("too many requests", at, ["A-1"])
+    second = harvested(Source("jira", page("A-2")))
+    assert (second.error, second.until) == ("it asked us to wait until 2026-03-02 12:30 UTC; run it again after that", at)
+    assert harvested(Source("jira", page("A-2")), at=at).error is None
+    assert keys(shelf) == ["A-1", "A-2"]
+
+
+def test_no_secret_is_left_in_an_error(shelf, harvested, monkeypatch):
+    from collectors.credentials import secret
+
+    monkeypatch.setenv("A_TOKEN", "s3cret-value")
+    assert secret("env:A_TOKEN", "token").reveal() == "s3cret-value"
+    outcome = harvested(Source("jira", CollectorError("GET https://u:s3cret-value@x failed")))
+    assert outcome.error == "GET https://u:***@x failed"
+    assert recorded(shelf)[-1][-1] == outcome.error
+
+
+def test_a_rebuild_tells_the_facts_again_by_todays_rules_and_nothing_else_changes(shelf, harvested):
+    from datetime import UTC, datetime
+
+    harvested(Source("other", page("C-1")))
+    harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1")), ("issues", "8", answer("A-2"))])))
+    teller = Teller("jira")
+    now = lambda: datetime(2026, 3, 3, tzinfo=UTC)  # noqa: E731
+    assert rebuild(shelf.engine, [teller, Source("other")], now) == [Rebuilt("jira", 2, 0, 0), Rebuilt("other", None)]
+    teller.prefix = "X"
+    assert rebuild(shelf.engine, [teller], now) == [Rebuilt("jira", 2, 2, 2)]
+    assert keys(shelf) == ["C-1", "XA-1", "XA-2"]

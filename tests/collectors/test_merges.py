@@ -5,7 +5,8 @@ import random
 import pytest
 
 from collectors.clone import Clone
-from collectors.reading import Rest, read
+from collectors.handles import Handles
+from collectors.reading import Rest, look, read
 
 
 def drawn(repo, dice: random.Random, commits: int) -> None:
@@ -35,8 +36,7 @@ def drawn(repo, dice: random.Random, commits: int) -> None:
 def test_a_pull_requests_commits_are_those_that_git_finds_beyond_the_first_parent(repo, seed):
     drawn(repo, random.Random(seed), commits=60)
     clone = Clone(repo.path)
-    refs = clone.refs()
-    rest = next(part for part in read(clone, refs, []) if isinstance(part, Rest))
+    rest = next(part for part in read(clone, look(clone), Handles(b"")) if isinstance(part, Rest))
     assert rest.merged
     on_main = set(repo.git("rev-list", "a").split())
     for pull in rest.merged:

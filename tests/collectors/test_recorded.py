@@ -60,8 +60,8 @@ def test_every_message_date_and_parent_is_what_git_prints(recorded, shelf):
         parents, authored, committed, email, message = printed.pop(row["sha"])
         assert row.get("parents", "") == parents
         assert (row["authored_at"].timestamp(), row["committed_at"].timestamp()) == (int(authored), int(committed))
-        assert row["author"] == email.lower()
-        assert row.get("message", "") == message.strip("\n")
+        assert row["author"] == shelf.who.mail(email)
+        assert row.get("message", "") == shelf.who.scrub(message.strip("\n"))
     assert not printed
 
 

@@ -1,0 +1,59 @@
+"""Facts told again from the raw answers that are kept, without the network: after a rule or the program has changed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from collectors.base import Collector, Tells
+from collectors.harvest import key_of, merged
+from vsm import store
+from vsm.models import TABLES
+
+PAGE = 500  # raw answers told and saved together
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What came of one source: answers that were told again, rows new or changed, rows that are no longer told.
+
+    ``told`` is None for a source that keeps no raw answers.
+    """
+
+    source: str
+    told: int | None
+    changed: int = 0
+    gone: int = 0
+
+
+def rebuild(engine: Any, collectors: Iterable[Collector], now: Callable[[], datetime]) -> list[Rebuilt]:
+    """Tell the facts of each source again; those that it no longer tells go. Raises models.RowError."""
+    return [_again(engine, one, now) if isinstance(one, Tells) else Rebuilt(one.name, None) for one in collectors]
+
+
+def _again(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
+    name = collector.name
+    with engine.connect() as connection:
+        collector.recall(store.load_cursors(connection, name))
+    number = store.begin_harvest(engine, name, "rebuild", "its raw records", at=now())
+    kept: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    told = changed = 0
+    for some in _some(store.raw_records(engine, name)):
+        rows = merged(collector.told(*one) for one in some)
+        with store.transaction(engine) as connection:
+            for table, found in rows.items():
+                fill = table.__tablename__ in collector.fills
+                changed += store.save(connection, table, found, origin=name, fill=fill)
+                kept[str(table.__tablename__)].update(key_of(table, row) for row in found)
+        told += len(some)
+    with store.transaction(engine) as connection:
+        gone = sum(store.forget(connection, table, name, kept[key]) for key, table in TABLES.items())
+    store.finish_harvest(engine, number, at=now(), status="done", rows=told, changed=changed + gone)
+    return Rebuilt(name, told, changed, gone)
+
+
+def _some(records: Iterator[tuple[str, str, Any]]) -> Iterator[list[tuple[str, str, Any]]]:
+    while some := list(islice(records, PAGE)):
+        yield some
