@@ -434,8 +434,12 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
         "changed": 0,
         "requests": 0,
     }
+    target = _table(models.Harvest)
+    killed = sa.update(target).where(target.c.source == source, target.c.kind == kind, target.c.status == "running")
     with transaction(engine) as connection:
-        key = connection.execute(sa.insert(_table(models.Harvest)), row).inserted_primary_key
+        # One that still runs beside us says so itself when it ends.
+        connection.execute(killed.values(status="failed", error="it ended without a word: killed, or the machine stopped"))
+        key = connection.execute(sa.insert(target), row).inserted_primary_key
     if key is None:  # a table with a key of its own always gives one
         raise StoreError("the store gave no id for a new harvest")
     return int(key[0])

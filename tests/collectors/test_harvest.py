@@ -117,6 +117,19 @@ def test_somebody_who_stops_it_finds_it_recorded_and_the_saved_pages_there(shelf
     assert recorded(shelf) == [("jira", "failed", 1, 1, 1, "all of jira", "stopped before its end; run it again to go on")]
 
 
+def test_a_harvest_that_was_killed_is_told_by_the_next_one_of_its_source(shelf, run):
+    from datetime import UTC, datetime
+
+    for source in ("jira", "ci"):
+        store.begin_harvest(shelf.engine, source, "made", "all", at=datetime(2026, 3, 1, tzinfo=UTC))
+    run(Source("jira", page("A-1")))
+    assert [(source, status, error) for source, status, *_, error in recorded(shelf)] == [
+        ("jira", "failed", "it ended without a word: killed, or the machine stopped"),
+        ("ci", "running", None),
+        ("jira", "done", None),
+    ]
+
+
 # Facts that follow from raw answers. --------------------------------------------------------------
 
 WHO = Handles(b"a key")
