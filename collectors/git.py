@@ -111,13 +111,13 @@ class GitCollector:
         place, before = self._place(clone, seen), State.told(cursors.get(resource, {}))
         now = self._state(place, seen)
         reaches = before.covers(now)
-        lost = past(clone, seen, before, now) if self._is_alone(place, before, resource, cursors) else Past()
-        if (reaches or lost.anew) and before.reaches_back(now):
+        if before.place[:1] == now.place[:1] and before.reaches_back(now):
             now = replace(now, since=before.since)
-        if reaches and not full and not lost.anew and before.says(now):
+        if reaches and not full and before.says(now):
             return
+        lost = past(clone, seen, before, now) if self._is_alone(place, before, resource, cursors) else Past()
         if lost.anew:
-            before = State(place=before.place, deployments=before.deployments)
+            before = State(place=before.place, since=before.since, deployments=before.deployments)
             yield _taken_back(place.repository, resource, before)
         known = clone.existing(before.refs.values()) if reaches and not (full or lost.anew or lost.deeper) else []
         done, total = 0, None

@@ -14,8 +14,10 @@ from typing import Any
 from collectors.credentials import secret
 from vsm.errors import ConfigError
 
-# What stands before the @ of an address, and a domain with a dot or `localhost`; not the user of a URL such as git@host:path.
-ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]+(?:\[bot\])?@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w:/-])")
+# An address in a text. The `git` of git@host:path and ssh://git@host/path is nobody's.
+ADDRESS = re.compile(
+    r"(?<![A-Za-z0-9._%+-])(?!git@)[A-Za-z0-9_][A-Za-z0-9._%+'-]*(?:\[bot\])?@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![A-Za-z0-9])"
+)
 # Forges give out addresses that only name an account: 123+ann@users.noreply.github.com, 45-ann@users.noreply.gitlab.com.
 NO_REPLY = re.compile(r"(?:\d+[+-])?([A-Za-z0-9][A-Za-z0-9._-]*(?:\[bot\])?)@(users\.noreply\.[a-z0-9.-]+)")
 PREFIX = "mail:"
@@ -30,6 +32,11 @@ class Handles:
 
     def __repr__(self) -> str:
         return "Handles(…)"
+
+    @property
+    def key(self) -> bytes:
+        """The key, for a process that reads for us; it goes through a pipe, where nobody else sees it."""
+        return self._key
 
     def mail(self, address: str) -> str:
         """The handle of an address: a keyed hash; a forge's no-reply address as it is, without the account's number.

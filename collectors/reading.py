@@ -230,7 +230,7 @@ class Ahead:
         command = [sys.executable, "-P", "-m", __name__, str(clone.path), *map(str, wish)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         with suppress(BrokenPipeError), cast(IO[bytes], self.process.stdin) as told_to:  # it is a pipe
-            told_to.write(who._key)  # anybody may read a command line
+            told_to.write(who.key)  # anybody may read a command line
         self.told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 

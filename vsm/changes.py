@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,20 @@ from vsm.people import People
 from vsm.store import Facts
 
 REVERTED_SHA = re.compile(r"This reverts commit ([0-9a-f]{7,64})")
-REVERTED_TITLE = re.compile(r'^Revert "(?!Revert ")(.+)"', re.M)
-REVERTED_NUMBER = re.compile(r"^(?:Reverts (?:[\w.-]+/[\w.-]+)?#|This reverts merge request (?:[\w./-]+)?!)(\d+)", re.M)
-REVERT_BRANCH = re.compile(r"^(?:revert-(\d+)-)+")
-NUMBER = re.compile(r"\(#(\d+)\)$")
+QUOTED = re.compile(r'^(?P<how>Revert|Reapply) "(?P<title>.+)"', re.M)
+REVERTED_NUMBER = re.compile(
+    r"^(?:Reverts (?P<there>[\w.-]+/[\w.-]+)?#|This reverts merge request (?:[\w./-]+)?!)(?P<number>\d+)", re.M
+)
+REVERT_BRANCH = re.compile(r"^(?:revert-(?:pr-)?\d+(?:-|$))+")
+NUMBER = re.compile(r"\((?:pull request )?#(\d+)\)$")
+MERGED_BRANCH = re.compile(r"Merge (?:remote-tracking )?branch '(?:origin/)?([^']+)'(?! of )")
 WHOLE = 40  # characters of a sha
 SHORT = 12  # characters of a sha in a change's name
 
 COLUMNS = (
     "change", "kind", "repository", "number", "sha", "title", "author", "branch", "target_branch", "labels", "url", "application",
     "first_commit_at", "opened_at", "ready_at", "first_review_at", "approved_at", "merged_at", "closed_at", "start_rule", "reverts",
+    "reapplies",
 )  # fmt: skip
 
 
@@ -49,7 +54,7 @@ def changes(facts: Facts, people: People) -> Changes:
     commits = _commits(facts, every, brought)
     every = _started(every, commits, facts)
     every["application"] = _applications(facts, every["repository"])
-    every["reverts"] = _reverts(facts, every, commits)
+    every["reverts"], every["reapplies"] = _reverts(facts, every, commits)
     return Changes(every[list(COLUMNS)].sort_values("change", kind="stable", ignore_index=True), commits, graphs)
 
 
@@ -120,13 +125,28 @@ def _landings(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFra
     brought: dict[str, str] = {}
     direct: dict[str, str] = {}
     for repository, line in _main_lines(facts, graphs, proposed).items():
-        seen: set[str] = set()
-        for sha in line:
+        for sha, came in _came(graphs[repository], line):
             change = owner.get(f"{repository}@{sha}")
             if change is None:
                 change = direct[f"{repository}@{sha}"] = f"{repository}@{sha[:SHORT]}"
-            brought |= {f"{repository}@{commit}": change for commit in graphs[repository].unseen(sha, seen)}
+            brought |= {f"{repository}@{commit}": change for commit in came}
     return direct, brought
+
+
+def _came(graph: CommitGraph, line: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """What came with each commit of a main line.
+
+    Where the line and a merged branch both run into what was not read, nobody can tell where they
+    parted: what the branch reaches may have been on the line for years. Then the merge came alone.
+    """
+    seen: set[str] = set()
+    cut = False
+    for sha in line:
+        came = graph.unseen(sha, seen)
+        loose = [commit for commit in came if graph.is_open(commit)]
+        alone = sha in loose or (cut and bool(loose))
+        yield sha, [sha] if alone else came
+        cut = cut or bool(loose)
 
 
 def _owners(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame) -> dict[str, str]:
@@ -198,7 +218,8 @@ def _direct(facts: Facts, people: People, direct: dict[str, str]) -> pd.DataFram
         {
             "change": names[names.notna()], "kind": text("commit", told.index),
             "repository": told["repository"], "number": pd.Series(pd.NA, index=told.index, dtype="Int64"), "sha": told["sha"],
-            "title": told["subject"], "author": people.persons(told["author"], "commits"), "branch": none, "target_branch": none,
+            "title": told["subject"], "author": people.persons(told["author"], "commits"),
+            "branch": told["subject"].str.extract(MERGED_BRANCH, expand=False).astype("str"), "target_branch": none,
             "labels": none, "url": none, "first_commit_at": nothing, "opened_at": nothing, "ready_at": nothing,
             "first_review_at": nothing, "approved_at": nothing, "merged_at": told["committed_at"], "closed_at": nothing,
             "start_rule": none,
@@ -258,21 +279,71 @@ def _started(every: pd.DataFrame, commits: pd.DataFrame, facts: Facts) -> pd.Dat
     return every
 
 
-def _reverts(facts: Facts, every: pd.DataFrame, commits: pd.DataFrame) -> pd.Series:
-    """The change that each change takes back: by its branch, a sha or number in a message, or the title in quotes.
+class Claim(NamedTuple):
+    """A change says that it takes another one back; ``again``: it says itself that this brings something again."""
 
-    A re-application takes nothing back, nor does a change that reverts its own commits. Of several
-    changes of one title the newest before the revert is meant.
+    change: str
+    other: str
+    again: bool
+
+
+def _reverts(facts: Facts, every: pd.DataFrame, commits: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The change that each change takes back, and the revert that each change takes back, so that its subject is live again.
+
+    Told by its branch, a sha or number in a message, or the title in quotes; a change that reverts its own
+    commits takes nothing back. Of several changes of one title the newest before the revert is meant.
     """
     of_commit = _of_commit(every, commits)
     names = set(every["change"])
     claims = [*_by_branch(every), *_by_message(facts, of_commit), *_by_title(facts, every, of_commit)]
-    again = set(every.loc[every["title"].str.match(r'(Revert|Reapply) "').eq(True) & ~_takes_back(every["title"]), "change"])
-    found: dict[str, str] = {}
-    for change, other in claims:
-        if other in names and other != change and change not in again:
-            found.setdefault(change, other)
-    return every["change"].map(found).astype("str")
+    titled = [*zip(plain(every["change"]), plain(every["title"]), strict=True)]
+    bringing = {change for change, title in titled if _brings_again(title)}
+    taking = {change for change, title in titled if takes_back(title or "")}
+    stated: dict[str, Claim] = {}
+    for claim in claims:
+        if claim.other in names and claim.other != claim.change:
+            stated.setdefault(claim.change, claim._replace(again=claim.again or claim.change in bringing))
+    order = every.assign(at=every["merged_at"].fillna(every["opened_at"])).sort_values(["at", "change"], kind="stable")["change"]
+    taking = {
+        change for change, title in zip(plain(every["change"]), plain(every["title"]), strict=True) if takes_back(title or "")
+    }
+    reverts, again = _resolved(stated, plain(order), taking)
+    return every["change"].map(reverts).astype("str"), every["change"].map(again).astype("str")
+
+
+def _resolved(stated: Mapping[str, Claim], order: Iterable[str], taking: Container[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What each change takes back, and which revert each change takes back, of what they state in the order of time.
+
+    Who takes back a revert (it did take something back, or is one of those `taking`) brings its subject
+    again. Who then takes back the subject takes back the change that brought it last.
+    """
+    reverts: dict[str, str] = {}
+    again: dict[str, str] = {}
+    live: dict[str, str] = {}
+    for change in _targets_first(stated, order):
+        _, other, brings = stated[change]
+        if other in reverts:
+            again[change] = other
+            live[reverts[other]] = change
+        elif other in taking:
+            again[change] = other
+        elif not brings:
+            while other in live:
+                other = live[other]
+            reverts[change] = other
+    return reverts, again
+
+
+def _targets_first(stated: Mapping[str, Claim], order: Iterable[str]) -> Iterator[str]:
+    """The changes that state something, oldest first, but none before the one that it takes back: they may be of one instant."""
+    done: set[str] = set()
+    for change in order:
+        chain = []
+        while change in stated and change not in done:
+            done.add(change)
+            chain.append(change)
+            change = stated[change].other
+        yield from reversed(chain)
 
 
 def _of_commit(every: pd.DataFrame, commits: pd.DataFrame) -> dict[str, str]:
@@ -300,31 +371,44 @@ def takes_back(subject: str) -> bool:
     return rest != subject and not takes_back(rest)
 
 
-def _takes_back(subjects: pd.Series) -> pd.Series:
-    return pd.Series([takes_back(subject or "") for subject in plain(subjects)], index=subjects.index, dtype="bool")
+def _brings_again(subject: str | None) -> bool:
+    """Whether a subject says that something which was taken back is brought again."""
+    return subject is not None and subject.startswith(('Revert "', 'Reapply "')) and not takes_back(subject)
 
 
-def _by_branch(every: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _by_branch(every: pd.DataFrame) -> Iterator[Claim]:
     """GitHub's button names the branch of a revert `revert-12-…`; that of its revert `revert-13-revert-12-…`."""
     likely = every[every["branch"].str.startswith("revert-").eq(True)]
     for change, repository, branch in zip(*(plain(likely[name]) for name in ("change", "repository", "branch")), strict=True):
-        if (named := REVERT_BRANCH.match(branch)) and re.findall(r"revert-\d+-", named[0])[1:] == []:
-            yield change, f"{repository}#{named[1]}"
+        if named := REVERT_BRANCH.match(branch):
+            numbers = re.findall(r"\d+", named[0])
+            yield Claim(change, f"{repository}#{numbers[0]}", again=len(numbers) % 2 == 0)
 
 
-def _by_message(facts: Facts, of_commit: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _by_message(facts: Facts, of_commit: dict[str, str]) -> Iterator[Claim]:
     """The change and what it takes back by the messages of its commits: shas, also short ones, and numbers."""
     likely = facts.commits[facts.commits["message"].str.contains("This reverts|Reverts ").eq(True)]
     whole = _Whole(facts.commits)
     for repository, sha, message in zip(*(plain(likely[name]) for name in ("repository", "sha", "message")), strict=True):
-        change = of_commit.get(f"{repository}@{sha}")
-        if change is None or (message.startswith(('Revert "', 'Reapply "')) and not takes_back(message)):
+        change, again = of_commit.get(f"{repository}@{sha}"), _brings_again(message)
+        if change is None:
             continue
         for told in REVERTED_SHA.findall(message):
             if other := of_commit.get(f"{repository}@{whole.of(told, repository)}"):
-                yield change, other
-        for number in REVERTED_NUMBER.findall(message):
-            yield change, f"{repository}#{number}"
+                yield Claim(change, other, again)
+        for told in REVERTED_NUMBER.finditer(message):
+            yield Claim(change, f"{_same_place(told['there'], repository)}#{told['number']}", again)
+
+
+def _same_place(told: str | None, repository: str) -> str:
+    """The repository that a message names: our own where only the owner is another word for it, as in a folder's name.
+
+    >>> _same_place("ann/shop", "shop"), _same_place("ann/till", "ann/shop"), _same_place(None, "shop")
+    ('shop', 'ann/till', 'shop')
+    """
+    if told is None or (told.rpartition("/")[2].casefold() == repository.casefold()):
+        return repository
+    return repository if told.casefold() == repository.casefold() else told
 
 
 class _Whole:
@@ -346,32 +430,45 @@ class _Whole:
         return found[0] if len(found) == 1 else sha
 
 
-def _by_title(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _by_title(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> Iterator[Claim]:
     """The change and what it takes back by the title in quotes, in its own title or the messages of its commits."""
     said = _quoting(facts, every, of_commit)
     if not said:
         return
-    titles = _titles(facts, every, of_commit, {quoted for *_, quoted, _ in said})
-    for change, repository, quoted, at in said:
+    titles = _titles(facts, every, of_commit, {quoted for _, _, quoted, _, _ in said})
+    for change, repository, quoted, again, at in said:
         number = NUMBER.search(quoted)
         if number:
-            yield change, f"{repository}#{number[1]}"
+            yield Claim(change, f"{repository}#{number[1]}", again)
         before = [(when, other) for when, other in titles.get((repository, quoted), ()) if at is None or when <= at]
         before = [(when, other) for when, other in before if other != change]
         if before:
-            yield change, max(before)[1]
+            yield Claim(change, max(before)[1], again)
 
 
-def _quoting(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> list[tuple[str, str, str, pd.Timestamp | None]]:
-    """Each change whose title or messages quote a title to take it back: change, repository, what is quoted, when."""
-    likely = every[every["title"].str.startswith('Revert "').eq(True)]
+# change, repository, the title that is taken back, whether that brings something again, when
+Saying = tuple[str, str, str, bool, pd.Timestamp | None]
+
+
+def _quoting(facts: Facts, every: pd.DataFrame, of_commit: dict[str, str]) -> list[Saying]:
+    """Each change whose title or messages quote a title to take it back, or to apply it again."""
+    likely = every[every["title"].str.startswith(('Revert "', 'Reapply "')).eq(True)]
     at = likely["opened_at"].fillna(likely["merged_at"])
     told = [*zip(plain(likely["change"]), plain(likely["repository"]), plain(likely["title"]), plain(at), strict=True)]
-    messages = facts.commits[facts.commits["message"].str.contains('Revert "', regex=False).eq(True)]
+    messages = facts.commits[facts.commits["message"].str.contains('(?:Revert|Reapply) "').eq(True)]
     changes = [of_commit.get(place) for place in plain(_place(messages))]
     columns = (plain(messages[name]) for name in ("repository", "message", "committed_at"))
     told += [row for row in zip(changes, *columns, strict=True) if row[0] is not None]
-    return [(change, repository, quoted, at) for change, repository, text, at in told for quoted in REVERTED_TITLE.findall(text)]
+    return [
+        (change, repository, _taken_back(found), _brings_again(found[0]), at)
+        for change, repository, text, at in told
+        for found in QUOTED.finditer(text)
+    ]
+
+
+def _taken_back(found: "re.Match[str]") -> str:
+    """The title that a subject takes back: what it quotes; who applies something again takes back its revert."""
+    return found["title"] if found["how"] == "Revert" else f'Revert "{found["title"]}"'
 
 
 def _titles(

@@ -33,6 +33,10 @@ class CommitGraph:
             stack.extend(self.parents[sha])
         return found
 
+    def is_open(self, sha: str) -> bool:
+        """Whether a commit has a parent that was never read, as at the edge of a shallow clone."""
+        return any(parent not in self.parents for parent in self.parents.get(sha, ()))
+
     def single_parents(self, sha: str) -> Iterator[str]:
         """The commits before one, newest first, as far as neither it nor they are merges."""
         for here in self._first_parents(sha):

@@ -1,7 +1,7 @@
 """What belongs together, and by which rule: tickets with changes, changes with builds, incidents with deployments."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -13,7 +13,8 @@ from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
 
-KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9])")
+# Not a version: release/shop-1.2 does not name SHOP-1.
+KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9]|\.\d)")
 BELOW = frozenset({"subtask"})  # their changes count for the ticket that they are a part of
 ABOVE = frozenset({"epic", "initiative", "theme"})  # they hold items and are none: one level a map
 LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
@@ -46,6 +47,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
     """Link all facts."""
     made = changes(facts, people)
     shipped = deployed(facts, made, config)
+    made = replace(made, changes=_in_effect(made.changes, shipped.brought))
     tickets = _change_tickets(facts, made)
     items, item_changes = _items(facts, made.changes, tickets)
     incidents, excluded = _incidents(facts, shipped, made.changes, config)
@@ -63,6 +65,29 @@ def link(facts: Facts, config: Config, people: People) -> Links:
         incidents=incidents,
         excluded_incidents=excluded,
     )
+
+
+def _in_effect(made: pd.DataFrame, brought: pd.DataFrame) -> pd.DataFrame:
+    """The changes, without the reverts that came to production only together with what took them back.
+
+    There nothing was ever taken back; who then takes back what was brought again means the first of it.
+    """
+    pairs = made.loc[made["reapplies"].notna(), ["change", "reapplies"]]
+    some = brought[among(brought["change"], pd.concat([pairs["change"], pairs["reapplies"]]))]
+    came: dict[str, set[str]] = {}
+    for change, deployment in zip(plain(some["change"]), plain(some["deployment"]), strict=True):
+        came.setdefault(change, set()).add(deployment)
+    void = {
+        revert: change
+        for change, revert in zip(plain(pairs["change"]), plain(pairs["reapplies"]), strict=True)
+        if came.get(revert) and came[revert] <= came.get(change, set())
+    }
+    if not void:
+        return made
+    taken = dict(zip(plain(made["change"]), plain(made["reverts"]), strict=True))
+    first = {change: taken[revert] for revert, change in void.items() if isinstance(taken[revert], str)}
+    reverts = made["reverts"].mask(among(made["change"], set(void)))
+    return made.assign(reverts=reverts.replace(first).astype("str"))
 
 
 def _change_tickets(facts: Facts, made: Changes) -> pd.DataFrame:

@@ -125,6 +125,89 @@ def test_a_commit_without_any_date_is_left_out_and_counted(repo, shelf):
     assert ["1 commit without any time" in told for told in outcome.warnings] == [True]
 
 
+# People. -----------------------------------------------------------------------------------------
+
+
+def test_no_address_is_kept_of_authors_messages_titles_tags_or_branches(repo, shelf):
+    repo.commit("Start for ann@example.org\n\nCo-authored-by: Bob <Bob@Example.org>\nSigned-off-by: Ann <ann@example.org>")
+    repo.branch("bob@example.org")
+    repo.commit(GIT_AUTHOR_EMAIL="", GIT_AUTHOR_NAME="carl@example.org")
+    repo.switch("main")
+    repo.merge("bob@example.org", message="Merge pull request #7 from ann/bob@example.org\n\nAsk ann@example.org")
+    repo.tag("v1", "-a", "-m", "For bob@example.org")
+    shelf.collect(repo.path)
+    kept = str([shelf.everything(), shelf.cursor(repo.path)])
+    assert "example.org" not in kept.casefold()
+    ann, bob, carl = (shelf.who.mail(f"{name}@example.org") for name in ("ann", "bob", "carl"))
+    messages = [row["message"] for row in shelf.rows("commits")]
+    assert f"Start for {ann}\n\nCo-authored-by: Bob <{bob}>\nSigned-off-by: Ann <{ann}>" in messages
+    assert {row["author"] for row in shelf.rows("commits")} == {ann, carl}
+    assert (pull_requests(shelf)[7]["title"], pull_requests(shelf)[7]["source_branch"]) == (f"Ask {ann}", bob)
+    assert shelf.rows("tags")[0]["subject"] == f"For {bob}"
+
+
+def test_one_person_has_one_handle_however_the_address_is_written(repo, shelf):
+    for address in ("ann@example.org", "Ann@Example.ORG", " ann@example.org "):
+        repo.commit(GIT_AUTHOR_EMAIL=address)
+    shelf.collect(repo.path)
+    assert {row["author"] for row in shelf.rows("commits")} == {shelf.who.mail("ann@example.org")}
+    assert shelf.rows("identities") == []
+
+
+def test_an_address_that_a_forge_made_says_whose_account_it_is(repo, shelf):
+    for address in (
+        "123+Ann@users.noreply.github.com",
+        "ann@users.noreply.github.com",
+        "49699333+dependabot[bot]@users.noreply.github.com",
+        "45-bob@users.noreply.gitlab.com",
+        "noreply@github.com",
+    ):
+        repo.commit(GIT_AUTHOR_EMAIL=address)
+    shelf.collect(repo.path)
+    accounts = {
+        "ann@users.noreply.github.com": "ann",
+        "bob@users.noreply.gitlab.com": "bob",
+        "dependabot[bot]@users.noreply.github.com": "bot:dependabot",
+    }
+    assert shelf.rows("identities") == [
+        {"source": "git", "handle": handle, "person": person} for handle, person in accounts.items()
+    ]
+    assert {row["author"] for row in shelf.rows("commits")} == {*accounts, shelf.who.mail("noreply@github.com")}
+
+
+def test_who_a_person_said_stands_behind_an_account_stays(repo, shelf):
+    from vsm import models, store
+
+    known = {"source": "git", "handle": "ann@users.noreply.github.com", "person": "Ann Smith"}
+    with store.transaction(shelf.engine) as connection:
+        store.save(connection, models.Identity, [known], origin="import")
+    repo.commit(GIT_AUTHOR_EMAIL="ann@users.noreply.github.com")
+    shelf.collect(repo.path)
+    assert shelf.rows("identities") == [known]
+
+
+def test_what_is_read_ahead_in_a_process_of_its_own_is_what_is_read(repo, shelf):
+    repo.commit("For bob@example.org\n\nSee", GIT_AUTHOR_EMAIL="1+ann@users.noreply.github.com")
+    repo.branch("work")
+    (repo.path / "cart").touch()
+    repo.git("add", "cart")
+    repo.commit()
+    repo.switch("main")
+    repo.merge("work", message="Merge branch 'work' into 'main'\n\nSort\n\nSee merge request web/shop!7")
+    repo.tag("v1", "-a", "-m", "One")
+
+    def told(ahead: bool) -> list:
+        keys = {"path": str(repo.path), "changed_paths": True, "release_tags": "v*"}
+        collector = GitCollector.configured(keys, Context(Path(), who=shelf.who))
+        if ahead:
+            collector.ahead()
+            (reader,) = collector.readers.values()
+            assert not any("key of these tests" in word for word in reader.process.args)
+        return list(collector.pages({}, full=False))
+
+    assert told(ahead=True) == told(ahead=False)
+
+
 # Which refs. -------------------------------------------------------------------------------------
 
 
@@ -457,6 +540,33 @@ def test_a_merge_goes_before_a_copy_of_its_subject_on_the_default_branch(repo, s
     assert pull_requests(shelf)[8]["merge_sha"] == merge
 
 
+def test_another_forges_merge_tells_number_title_and_both_branches(repo, shelf):
+    repo.commit()
+    repo.branch("fix/gift")
+    one = repo.commit()
+    repo.switch("main")
+    repo.merge("fix/gift", message="Merge branch 'fix/gift' into 'next'\n\nCount a gift once\n\nSee merge request web/shop!12")
+    shelf.collect(repo.path)
+    (told,) = pull_requests(shelf).items()
+    assert told[0] == 12
+    assert [told[1][name] for name in ("title", "source_branch", "target_branch")] == ["Count a gift once", "fix/gift", "next"]
+    assert shas_of(shelf, 12) == {one}
+
+
+def test_when_a_history_moves_to_another_forge_the_old_numbers_go(repo, shelf, fresh):
+    for number in (1, 2):
+        repo.commit(f"Merged in gift (pull request #{number})")
+    shelf.collect(repo.path)
+    assert set(pull_requests(shelf)) == {1, 2}
+    for number in (2, 3, 4):
+        repo.commit(f"Merge pull request #{number} from ann/gift")
+    shelf.collect(repo.path)
+    assert set(pull_requests(shelf)) == {2, 3, 4}
+    other = fresh()
+    other.collect(repo.path)
+    assert shelf.everything() == other.everything()
+
+
 def test_what_the_forges_own_collector_said_stays(repo, shelf):
     from vsm import models, store
 
@@ -593,6 +703,7 @@ def test_since_leaves_out_what_came_before_and_taking_it_back_reads_it(repo, she
         ({"paths": []}, "source git: paths: expected text or a list of texts, got []"),
         ({"path": "a", "release_tag": "v*"}, "no such key: release_tag; a git source has path, paths, application, release_tags"),
         ({"path": "a", "release_tags": [1]}, "release_tags: expected text or a list of texts, got [1]"),
+        ({"path": "a", "changed_paths": "yes"}, "source git: changed_paths: expected true or false, got 'yes'"),
         ({"path": "a", "application": ""}, "application: expected text, got ''"),
         ({"paths": ["a", "b"], "repository": "x"}, "repository names one clone, but paths has 2"),
     ],

@@ -40,6 +40,22 @@ def test_an_answer_is_scrubbed_to_its_last_text_and_nothing_else_changes():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ann@example.org: see below", 1), ("users/ann@example.org/fix", 1), ("https://ann@example.org/x", 1),
+        ("a@b.example,c@d.example;e@f.example", 3), ("ann@example.org-old", 1), ("git@example.org:team/shop", 0),
+        ("ssh://git@example.org/team", 0), ("@ann at noon", 0), ("ann@localhost", 0), ("x@1.2.3", 0),
+    ],
+)  # fmt: skip
+def test_addresses_are_found_wherever_they_stand(text, found):
+    assert who.scrub(text).count("mail:") == found
+
+
+def test_quotes_around_an_address_do_not_make_another_person_of_it():
+    assert who.scrub("'ann@example.org'") == f"'{who.mail('ann@example.org')}'"
+
+
 @given(st.text(max_size=60), st.emails(domains=st.just("example.org")))
 def test_no_address_survives_a_scrubbing_and_a_second_one_changes_nothing(text, address):
     once = who.scrub(f"{text} <{address}>")

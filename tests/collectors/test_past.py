@@ -115,6 +115,53 @@ def test_commits_that_come_back_are_there_again(repo, shelf):
     assert shas(shelf) == {first, lost}
 
 
+def test_tags_on_other_things_than_commits_are_in_no_ones_way(repo, shelf):
+    first = repo.commit()
+    lost = repo.commit()
+    repo.git("tag", "tree", f"{first}^{{tree}}")
+    repo.git("tag", "-a", "-m", "A tree", "note", "tree")
+    shelf.collect(repo.path)
+    assert lost in shas(shelf)
+    repo.git("reset", "--quiet", "--hard", first)
+    repo.git("tag", "--delete", "note")
+    assert shelf.collect(repo.path).error is None
+    assert shas(shelf) == {first}
+
+
+def test_since_stays_what_it_was_when_all_is_read_anew(repo, shelf):
+    first = repo.commit()
+    repo.commit()
+    shelf.collect(repo.path)
+    repo.git("reset", "--quiet", "--hard", first)
+    last = repo.commit()
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "--quiet", "--prune=now")
+    shelf.collect(repo.path, since=repo.clock)
+    assert shas(shelf) == {first, last}
+
+
+def test_a_harvest_that_was_killed_when_all_had_been_taken_back_is_completed_by_the_next(repo, shelf, fresh):
+    first = repo.commit()
+    merged(repo, 7)
+    repo.tag("v1")
+    shelf.collect(repo.path, release_tags="v*")
+    shelf.remember(repo.path, shelf.cursor(repo.path) | {"version": 1})
+    repo.git("tag", "--delete", "v1")
+    keys = {"path": str(repo.path), "release_tags": "v*"}
+    pages = GitCollector.configured(keys, Context(repo.path, who=shelf.who)).pages({str(repo.path): shelf.cursor(repo.path)}, False)
+    page = next(pages)
+    pages.close()
+    with store.transaction(shelf.engine) as connection:
+        assert sum(store.delete(connection, table, keys) for table, keys in page.gone.items()) == 6
+    shelf.remember(repo.path, dict(page.cursors[str(repo.path)]))
+    assert (shelf.rows("commits"), len(shelf.rows("deployments"))) == ([], 1)
+    shelf.collect(repo.path, release_tags="v*", since=repo.clock)
+    assert first in shas(shelf), "what was asked for before is asked for still"
+    other = fresh()
+    other.collect(repo.path, release_tags="v*")
+    assert shelf.everything() == other.everything()
+
+
 def test_of_two_clones_of_one_repository_neither_takes_back_what_the_other_may_have(repo, another, tmp_path, shelf):
     first = repo.commit()
     other = another("other/shop")

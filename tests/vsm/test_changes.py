@@ -95,6 +95,16 @@ def test_a_merge_whose_branch_was_not_read_does_not_begin_with_the_merge(told: T
     assert column(facts, "start_rule")["shop#1"] == "its commits are not known"
 
 
+def test_where_both_sides_run_into_what_was_not_read_a_merge_does_not_bring_the_rest_of_history(told: Told, hour: Hour) -> None:
+    shallow = "d < gone\ne < d\ns < lost\nt < s\nx < t\nm < e x\ny < m\nn < m y"
+    facts = told(shallow, "1 merged=5 sha=m\n2 merged=7 sha=n")
+    assert commits(facts) == {"shop#1": "m", "shop#2": "n y", "shop@d": "d", "shop@e": "e"}
+    assert column(facts, "first_commit_at") == {"shop#1": None, "shop#2": hour(6), "shop@d": hour(0), "shop@e": hour(1)}
+    assert commits(told("m < gone x\nx < lost\ny < m", "1 merged=0 sha=m")) == {"shop#1": "m", "shop@y": "y"}
+    whole = shallow.replace("s < lost", "s < d").replace("d < gone", "d")
+    assert commits(told(whole, "1 merged=5 sha=m\n2 merged=7 sha=n"))["shop#1"] == "m s t x"
+
+
 def test_a_branch_that_nobody_merged_is_no_change(told: Told) -> None:
     facts = told("a\nb < a\nx < b\ny < x\nz < b", "1 merged=1 sha=b\n2 created=5 commits=x,y")
     assert commits(facts) == {"shop#1": "b", "shop#2": "x y", "shop@a": "a"}
@@ -211,6 +221,112 @@ def test_a_commit_is_the_change_that_was_merged_with_it_first_not_that_of_the_br
 def test_a_change_that_reverts_its_own_commit_takes_nothing_back(told: Told) -> None:
     code = f"a\n{B} < a | Try\ny < {B} | Take it out\\n\\nThis reverts commit {B}.\nm < a y"
     assert column(told(code, "1 merged=3 sha=m"), "reverts")["shop#1"] is None
+
+
+def again(facts: Facts) -> dict[str, str]:
+    """Of each change that takes another one back: which, and of one that applies something again: the revert, behind a +."""
+    found = made(facts).changes
+    taken = found["reverts"].fillna("+" + found["reapplies"])
+    return {change[5:]: other for change, other in zip(found["change"], taken, strict=True) if isinstance(other, str)}
+
+
+RR = 'Revert "Revert "Sort""'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param(f"{RR}\\n\\nThis reverts commit {B}.", "+shop@b", id="by sha"),
+        pytest.param(f'Reapply "Sort"\\n\\nThis reverts commit {B}.', "+shop@b", id="as git says it now"),
+        pytest.param(RR, "+shop@b", id="by title"),
+        pytest.param('Reapply "Sort"', "+shop@b", id="by the title of what is live again"),
+        pytest.param(f"Sort after all\\n\\nThis reverts commit {B}.", "+shop@b", id="in other words"),
+        pytest.param('Revert "Revert "Count""', None, id="of a revert that nobody knows"),
+        pytest.param('Reapply "Count"', None, id="of what nobody took back"),
+    ],
+)
+def test_who_takes_back_a_revert_takes_back_nothing_but_brings_its_subject_again(told: Told, line: str, said: str | None) -> None:
+    code = f'a | Sort\n{B} < a | Revert "Sort"\nc < {B} | {line}'
+    found = again(told(code))
+    assert found.pop(B[:12]) == "shop@a"
+    assert found == ({"c": said.replace("shop@b", f"shop@{B[:12]}")} if said else {})
+
+
+def test_a_revert_in_other_words_of_a_revert_in_other_words_is_none(told: Told) -> None:
+    code = f"{A} | Sort\n{B} < {A} | No sorting\\n\\nThis reverts commit {A}.\nz < {B} | Sort\\n\\nThis reverts commit {B}."
+    assert again(told(code)) == {B[:12]: f"shop@{A[:12]}", "z": f"+shop@{B[:12]}"}
+
+
+def test_who_takes_it_back_once_more_takes_back_what_brought_it_again(told: Told) -> None:
+    code = f"""
+        {A} | Sort
+        {B} < {A} | Revert "Sort"\\n\\nThis reverts commit {A}.
+        {C} < {B} | Reapply "Sort"\\n\\nThis reverts commit {B}.
+        d < {C} | Revert "Reapply "Sort""\\n\\nThis reverts commit {C}.
+        e < d | Reapply "Sort" at last\\n\\nThis reverts commit {A}.
+    """
+    found = again(told(code))
+    assert (found[C[:12]], found["d"]) == (f"+shop@{B[:12]}", f"shop@{C[:12]}")
+    code = code.replace("d < ", "g < ").replace('Revert "Reapply "Sort""', "Take it out").replace(f"commit {C}", f"commit {A}")
+    assert again(told(code))["g"] == f"shop@{C[:12]}", "named by the first, the last that brought it is meant"
+
+
+def test_a_revert_and_its_revert_of_one_instant_are_told_apart(told: Told) -> None:
+    says = "\\n\\nThis reverts commit"
+    code = f"{A} at=0 | Sort\n{B} at=1 < {A} | No sorting{says} {A}.\naa at=1 < {B} | Sort{says} {B}."
+    assert again(told(code)) == {B[:12]: f"shop@{A[:12]}", "aa": f"+shop@{B[:12]}"}
+
+
+def test_reverts_of_reverts_by_githubs_branches_and_titles(told: Told) -> None:
+    pulls = f"""
+        1 'title=Sort' merged=1 sha=b
+        2 'title=Revert "Sort"' branch=revert-1-sort merged=2 sha=c
+        3 'title={RR}' branch=revert-2-revert-1-sort merged=3 sha=d
+        4 'title=Revert "{RR}"' branch=revert-3-revert-2-revert-1-sort merged=4 sha=e
+    """
+    assert again(told("a\nb < a\nc < b\nd < c\ne < d", pulls)) == {"2": "shop#1", "3": "+shop#2", "4": "shop#3"}
+
+
+def test_reverts_of_reverts_by_the_numbers_of_squashes(told: Told) -> None:
+    code = """
+        a | Sort (#1)
+        b < a | Revert "Sort (#1)" (#2)\\n\\nReverts ann/shop#1
+        c < b | Revert "Revert "Sort (#1)" (#2)" (#3)\\n\\nReverts ann/shop#2
+    """
+    pulls = "1 title=Sort merged=0 sha=a\n2 'title=Revert \"Sort (#1)\"' merged=1 sha=b"
+    pulls += '\n3 \'title=Revert "Revert "Sort (#1)" (#2)"\' merged=2 sha=c'
+    assert again(told(code, pulls)) == {"2": "shop#1", "3": "+shop#2"}
+
+
+def test_a_merge_that_is_reverted_by_its_sha_is_the_pull_request(told: Told) -> None:
+    code = f"a\nx < a\n{B} < a x | Merge\nz < {B} | Take it out\\n\\nThis reverts commit {B}, reversing\\nchanges made to {A}."
+    assert again(told(code, f"1 merged=2 sha={B}")) == {"z": "shop#1"}
+
+
+def test_what_is_reverted_in_another_repository_is_not_ours(told: Told) -> None:
+    code = "a | Sort (#1)\nb < a | Take it out\\n\\nReverts ann/till#1"
+    assert again(told(code, "1 title=Sort merged=0 sha=a")) == {}
+
+
+def test_bitbuckets_reverts_name_the_number_in_branch_and_title(told: Told) -> None:
+    pulls = "1 title=Sort merged=1 sha=b\n2 title=Take branch=revert-pr-1 merged=2 sha=c"
+    assert again(told("a\nb < a\nc < b", pulls)) == {"2": "shop#1"}
+    pulls = "1 title=Sort merged=1 sha=b\n2 'title=Revert \"Sort (pull request #1)\"' merged=2 sha=c"
+    assert again(told("a\nb < a\nc < b", pulls)) == {"2": "shop#1"}
+
+
+def test_a_branch_that_was_merged_without_a_pull_request_is_known_by_its_name(told: Told) -> None:
+    code = """
+        a
+        x < a
+        m < a x | Merge branch 'feature/pay-1-sort' into main
+        y < m
+        n < m y | Merge remote-tracking branch 'origin/pay-2'
+        o < n a | Merge branch 'main' of example.org:shop
+    """
+    assert column(told(code), "branch") == {
+        "shop@a": None, "shop@m": "feature/pay-1-sort", "shop@n": "pay-2", "shop@o": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("depth", range(1, 8))

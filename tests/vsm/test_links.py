@@ -42,6 +42,10 @@ def of_items(facts: Facts) -> list[str]:
         pytest.param("PAY-12", [], id="another number"),
         pytest.param("XPAY-1", [], id="another project"),
         pytest.param("PAY-1x", [], id="no number"),
+        pytest.param("feature/pay-1-fix", ["PAY-1"], id="in a path, in lower case"),
+        pytest.param("ann/fix-pay-1-and-Pay-2", ["PAY-1", "PAY-2"], id="several among words with dashes"),
+        pytest.param("release/pay-1.2", [], id="a version"),
+        pytest.param("Sort as of PAY-1.", ["PAY-1"], id="at the end of a sentence"),
         pytest.param("Write it as UTF-8, of 2026-03", [], id="UTF-8 and a month are no tickets"),
         pytest.param("PAY 1", [], id="no key"),
         pytest.param("", [], id="nothing"),
@@ -62,6 +66,14 @@ def test_a_commits_message_counts_where_neither_title_nor_branch_names_a_ticket(
     found = made(facts).change_tickets
     assert pairs(found, "change", "ticket") == ["shop#1 PAY-1", "shop#2 PAY-1"]
     assert list(found["rule"]) == ["key in a commit's message", "key in the title"]
+
+
+def test_a_merge_without_a_pull_request_names_its_ticket_by_its_branch(told: Told) -> None:
+    code = "a\nx < a | Sort\nm < a x | Merge branch 'feature/pay-1-sort' into main"
+    found = made(told(code, tickets="PAY-1: Todo 0")).change_tickets
+    assert found.to_dict("records") == [
+        {"change": "shop@m", "ticket": "PAY-1", "rule": "key in the branch's name", "strength": "named"}
+    ]
 
 
 def test_a_push_names_its_ticket_in_its_subject(told: Told) -> None:
@@ -214,6 +226,26 @@ def test_a_revert_while_an_incident_is_open_says_what_caused_it_though_others_we
     assert laid(told(code, deployments=runs, incidents=incidents)) == {
         "i1": "d2, guessed", "i2": "d3, guessed", "i3": "d1, guessed",
     }  # fmt: skip
+
+
+REVERTED = 'a\nb < a | Sort\nc < b | Revert "Sort"\nd < c | Reapply "Sort"\ne < d | Count\nf < e | Revert "Sort"'
+
+
+@pytest.mark.parametrize(
+    ("runs", "reverts"),
+    [
+        pytest.param("d1 sha=b at=2\nd2 sha=c at=3\nd3 sha=d at=4\nd4 sha=f at=9", {"c": "b", "f": "d"}, id="each on its own"),
+        pytest.param("d1 sha=b at=2\nd3 sha=d at=4\nd4 sha=f at=9", {"f": "b"}, id="the revert with what took it back"),
+        pytest.param("d1 sha=b at=2\nd4 sha=f at=9", {"f": "b"}, id="all at once"),
+        pytest.param("d1 sha=b at=2\nd2 sha=c at=3", {"c": "b", "f": "d"}, id="brought again, but not yet there"),
+        pytest.param("", {"c": "b", "f": "d"}, id="nothing is deployed"),
+    ],
+)
+def test_a_revert_that_came_only_with_what_took_it_back_has_taken_back_nothing(
+    told: Told, runs: str, reverts: dict[str, str]
+) -> None:
+    found = made(told(REVERTED, deployments=runs)).changes.dropna(subset="reverts")
+    assert {change[-1]: other[-1] for change, other in zip(found["change"], found["reverts"], strict=True)} == reverts
 
 
 # Which deployments count for an item. ----------------------------------------------------------------------------------

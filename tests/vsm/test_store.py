@@ -238,6 +238,24 @@ def test_what_a_source_takes_back_goes(engine: Engine) -> None:
     assert list(store.facts(engine).transitions["from_status"]) == ["Todo"]
 
 
+def test_a_source_takes_back_only_what_it_told_itself(engine: Engine) -> None:
+    save(engine, ticket("A"))
+    save(engine, ticket("B"), origin="import")
+    with store.transaction(engine) as connection:
+        assert store.delete(connection, TICKETS, [{"key": "A"}, {"key": "B"}], origin="import") == 1
+    assert keys(engine) == ["A"]
+
+
+def test_a_key_that_leaves_out_columns_stands_for_all_rows_that_have_the_others(engine: Engine) -> None:
+    rows = [{"ticket": key, "at": AT, "to_status": status} for key in ("A", "B") for status in ("Todo", "Done")]
+    save(engine, *rows, table="transitions")
+    with store.transaction(engine) as connection:
+        assert store.delete(connection, TRANSITIONS, [{"ticket": "A"}]) == 2
+        with pytest.raises(ValueError, match="without any of"):
+            store.delete(connection, TRANSITIONS, [{}])
+    assert set(store.facts(engine).transitions["ticket"]) == {"B"}
+
+
 def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
     def two_pages() -> None:
         with store.transaction(engine) as connection:
