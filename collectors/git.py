@@ -4,7 +4,6 @@ The messages are kept whole; which tickets they name and which commits they reve
 later, by vsm.links. What the commit graph alone tells of deployments is derived on reading, too.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +16,10 @@ from collectors.clone import Clone, Refs
 from collectors.merges import Merged, Unmade
 from collectors.past import Past, State, past
 from collectors.reading import PAGE, Ahead, Batch, Before, Look, Rest, Tag, Wish, look, read
-from vsm.config import ConfigError
+from collectors.remotes import public
+from collectors.remotes import repository as repository_of
+from collectors.table import Table
+from vsm.errors import ConfigError
 
 if TYPE_CHECKING:
     from vsm.models import Fact
@@ -52,24 +54,20 @@ class GitCollector:
     @classmethod
     def configured(cls, keys: Mapping[str, Any], context: Context) -> Self:
         """A collector from one ``[[sources]]`` table. Raises ConfigError."""
-        name = str(keys.get("name", cls.kind))
-        told = {key: value for key, value in keys.items() if key != "name"}
-        unknown = sorted(set(told) - set(KEYS))
-        if unknown:
-            raise ConfigError(f"source {name}: no such key: {', '.join(unknown)}; a git source has {', '.join((*KEYS, 'name'))}")
-        if ("path" in told) == ("paths" in told):
-            raise ConfigError(f'source {name}: expected either path = "../service" or paths = ["../service", "../shop"]')
-        paths = _texts(name, "path" if "path" in told else "paths", told)
-        if "repository" in told and len(paths) > 1:
-            raise ConfigError(f"source {name}: repository names one clone, but paths has {len(paths)}: give each a source")
+        table = Table.of(cls.kind, keys, KEYS)
+        if ("path" in table) == ("paths" in table):
+            raise ConfigError(f'source {table.name}: expected either path = "../service" or paths = ["../service", "../shop"]')
+        paths = table.texts("path" if "path" in table else "paths")
+        if "repository" in table and len(paths) > 1:
+            raise ConfigError(f"source {table.name}: repository names one clone, but paths has {len(paths)}: give each a source")
         return cls(
-            name=name,
+            name=table.name,
             paths=paths,
             context=context,
-            application=_text(name, "application", told),
-            release_tags=_texts(name, "release_tags", told) if "release_tags" in told else (),
-            repository=_text(name, "repository", told),
-            changed_paths=_flag(name, "changed_paths", told),
+            application=table.text("application"),
+            release_tags=table.texts("release_tags"),
+            repository=table.text("repository"),
+            changed_paths=table.flag("changed_paths", False),
         )
 
     def ahead(self) -> None:
@@ -143,8 +141,8 @@ class GitCollector:
         return read(clone, seen, self.context.who, self._wish(), before)
 
     def _place(self, clone: Clone, seen: Look) -> "_Place":
-        repository = self.repository or _forge_name(seen.origin) or _folder_name(clone.path)
-        return _Place(repository, _public(seen.origin), seen.refs.default, self.application, seen.refs.tip)
+        repository = self.repository or repository_of(seen.origin) or _folder_name(clone.path)
+        return _Place(repository, seen.origin and public(seen.origin), seen.refs.default, self.application, seen.refs.tip)
 
     def _state(self, place: "_Place", seen: Look) -> State:
         since, scrub = self.context.since, self.context.who.scrub
@@ -367,36 +365,8 @@ def _warnings(repository: str, clone: Clone, now: State, rest: Rest) -> Iterator
 # Names. ------------------------------------------------------------------------------------------
 
 
-def _forge_name(url: str | None) -> str | None:
-    """owner/name from a URL of a server; None for a path on this machine.
-
-    >>> _forge_name("git@github.com:ann/shop.git"), _forge_name("https://ann:pw@example.org/team/web/shop/")
-    ('ann/shop', 'team/web/shop')
-    >>> _forge_name("/srv/git/shop.git"), _forge_name("file:///srv/git/shop.git")
-    (None, None)
-    """
-    url = url or ""
-    if "://" in url:
-        scheme, _, rest = url.partition("://")
-        path = "" if scheme == "file" else rest.partition("/")[2]
-    else:
-        # A host comes before the colon; a folder's name may have one after a slash.
-        host, _, path = url.partition(":")
-        path = "" if "/" in host or len(host) < 2 else path
-    return path.strip("/").removesuffix(".git") or None
-
-
 def _folder_name(path: Path) -> str:
     return path.name.removesuffix(".git") or path.parent.name or "repository"
-
-
-def _public(url: str | None) -> str | None:
-    """The URL without the user and password that may be in it, which are nobody's business.
-
-    >>> _public("https://ann:secret@example.org/ann/shop.git")
-    'https://example.org/ann/shop.git'
-    """
-    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", url) if url else None
 
 
 def _counted(refs: Refs) -> str:
@@ -409,28 +379,3 @@ def _counted(refs: Refs) -> str:
 def _many(count: int, word: str) -> str:
     plural = f"{word}es" if word.endswith("ch") else f"{word}s"
     return f"{count:,} {word if count == 1 else plural}"
-
-
-# Keys. -------------------------------------------------------------------------------------------
-
-
-def _text(source: str, key: str, told: Mapping[str, Any]) -> str | None:
-    value = told.get(key)
-    if key in told and not (isinstance(value, str) and value.strip()):
-        raise ConfigError(f"source {source}: {key}: expected text, got {value!r}")
-    return value
-
-
-def _flag(source: str, key: str, told: Mapping[str, Any]) -> bool:
-    value = told.get(key, False)
-    if not isinstance(value, bool):
-        raise ConfigError(f"source {source}: {key}: expected true or false, got {value!r}")
-    return value
-
-
-def _texts(source: str, key: str, told: Mapping[str, Any]) -> tuple[str, ...]:
-    value = told[key]
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not values or not all(isinstance(text, str) and text.strip() for text in values):
-        raise ConfigError(f"source {source}: {key}: expected text or a list of texts, got {value!r}")
-    return tuple(values)

@@ -191,7 +191,7 @@ class _Run:
                     news = tell(resource, key, answer) if answer is not None else {}
                     for table, rows in tell(resource, key, old).items():
                         if table.__tablename__ not in self.collector.fills:
-                            gone += store.delete(connection, table, missing(table, rows, news.get(table, ())))
+                            gone += store.delete(connection, table, missing(table, rows, news.get(table, ())), origin=name)
         return gone
 
     def _still_parked(self, state: Mapping[str, Any]) -> None:

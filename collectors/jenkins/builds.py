@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from collectors.remotes import repository
+
+NAMES = re.compile(r"\$(?:\{(\w+)\}|(\w+))")  # of parameters in a remote's URL
 TREE = (
     "number,url,timestamp,duration,building,result,queueId,"
     "actions[_class,causes[_class,upstreamProject,upstreamBuild],parameters[name,value],"
@@ -150,37 +153,6 @@ def _strange(one: Revision, build: Mapping[str, Any]) -> tuple[bool, ...]:
         not any(name and (name in part or part in name) for part in path),
         bool(LIBRARY.search(name)),
     )
-
-
-def repository(url: str | None) -> str | None:
-    """owner/name from a remote's URL, as a clone's is told; None where it does not say.
-
-    >>> repository("git@github.com:ann/shop.git"), repository("https://ann:pw@example.org/team/web/shop/")
-    ('ann/shop', 'team/web/shop')
-    >>> repository("git@github.com:$ORG/$REPO.git"), repository("/srv/git/shop.git")
-    (None, None)
-    """
-    if not url or "$" in url:
-        return None
-    if "://" in url:
-        scheme, _, rest = url.partition("://")
-        path = "" if scheme == "file" else rest.partition("/")[2]
-    else:
-        host, _, path = url.partition(":")
-        path = "" if "/" in host or len(host) < 2 else path
-    return path.strip("/").removesuffix(".git") or None
-
-
-def public(url: str) -> str:
-    """A remote's URL without the user and password that may be in it.
-
-    >>> public("https://ann:secret@example.org/ann/shop.git"), public("git@github.com:ann/shop.git")
-    ('https://example.org/ann/shop.git', 'git@github.com:ann/shop.git')
-    """
-    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", url)
-
-
-NAMES = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def named(build: Mapping[str, Any]) -> set[str]:

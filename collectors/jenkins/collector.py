@@ -20,6 +20,7 @@ from collectors.jenkins.history import History, State
 from collectors.jenkins.jobs import Job, jobs
 from collectors.jenkins.settings import Settings, settings
 from collectors.patience import Patience
+from collectors.remotes import public
 
 if TYPE_CHECKING:
     from vsm.models import Fact
@@ -282,5 +283,5 @@ def kept_action(action: Answer, names: Set[str]) -> Answer:
     if "parameters" in told:
         told["parameters"] = [one for one in told["parameters"] or () if one.get("name") in names]
     if "remoteUrls" in told:
-        told["remoteUrls"] = [builds.public(url) for url in told["remoteUrls"] or ()]
+        told["remoteUrls"] = [public(url) for url in told["remoteUrls"] or ()]
     return told

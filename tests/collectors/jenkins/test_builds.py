@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from collectors import git
 from collectors.base import Context
-from collectors.jenkins import builds
 from collectors.jenkins.collector import BUILD, JenkinsCollector
 from vsm.models import Build, BuildStage, Deployment, DeploymentCommit
 
@@ -124,22 +122,6 @@ LIBRARY = checkout(B, "https://example.org/ann/pipeline-library.git", "master")
 def test_a_build_is_of_its_own_repository_and_not_of_a_library(answer):
     row = told(answer, Build)[0]
     assert (row["repository"], row["sha"]) == ("ann/shop", A)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "git@github.com:ann/shop.git",
-        "https://ann:pw@example.org/team/web/shop/",
-        "ssh://git@example.org:7999/prj/shop.git",
-        "https://dev.azure.com/org/project/_git/shop",
-        "/srv/git/shop.git",
-        "file:///srv/git/shop.git",
-        "C:/git/shop",
-    ],
-)
-def test_a_repository_has_the_name_that_a_clone_of_it_has(url):
-    assert builds.repository(url) == git._forge_name(url)
 
 
 def test_a_parameter_may_name_the_repository():

@@ -52,7 +52,7 @@ def test_a_source_is_found_by_its_kind():
         ({"deploy_parameters": {"ENV": "["}}, "source jenkins: deploy_parameters.ENV: '[' is no regular expression"),
         ({"deploy_stages": ["x"], "stages": False}, "source jenkins: deploy_stages asks for stages, but stages = false"),
         ({"stages": "yes"}, "source jenkins: stages: expected true or false, got 'yes'"),
-        ({"unstable": "warning"}, "source jenkins: unstable: expected 'success' or 'failure', got 'warning'"),
+        ({"unstable": "warning"}, 'source jenkins: unstable: expected "success" or "failure", got \'warning\''),
         ({"application": ""}, "source jenkins: application: expected text, got ''"),
         ({"max_requests": 5}, "source jenkins: max_requests: expected a number of at least 10, got 5"),
         ({"max_requests": True}, "source jenkins: max_requests: expected a number of at least 10, got True"),
