@@ -10,8 +10,8 @@ from vsm.store import Facts
 
 # Which kinds of source a table's handles come from, where the row itself does not say.
 SOURCES = {
-    "transitions": ("jira", "tracker"),
-    "ticket_changes": ("jira", "tracker"),
+    "transitions": ("jira", "tracker", "github"),
+    "ticket_changes": ("jira", "tracker", "github"),
     "commits": ("git",),
     "pull_requests": ("github", "forge"),
     "reviews": ("github", "forge"),
