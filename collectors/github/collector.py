@@ -1,0 +1,153 @@
+"""GitHub as a source: each repository is asked once for what is new in all of its lists, and then only for the rest of that.
+
+A repository is known by its id, so one that was renamed is found again under its new name. One that
+cannot be read is a sentence, and does not stop the others.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from collectors.base import Blocked, Check, CollectorError, Context, Page, Told
+from collectors.github import examine, lists, poll, repositories
+from collectors.github.client import Client, GraphQLRefused, NotAllowed, NotThere
+from collectors.github.connection import Unreachable
+from collectors.github.keys import Keys, keys
+from collectors.github.poll import Poll
+from collectors.github.pulls import PullRequests
+from collectors.github.reading import ITSELF, Cursors, Reading, is_whole, place
+from collectors.github.repositories import Found
+from collectors.github.resource import Resource
+from collectors.patience import Patience
+
+SOME = 10  # pull requests that are asked for where most of them are known
+MANY = 25  # where none is
+IN_A_ROW = 3  # repositories that may fail one after the other before the server is taken to be down
+
+
+@dataclass(eq=False)
+class GitHubCollector:
+    """Repositories of one GitHub server."""
+
+    kind: ClassVar[str] = "github"
+    fills: ClassVar[frozenset[str]] = frozenset({"commits", "identities", "repositories", "tags"})
+    name: str
+    keys: Keys
+    context: Context
+    read: set[int] = field(default_factory=set)
+    done: int = 0
+
+    @classmethod
+    def configured(cls, told: Mapping[str, Any], context: Context) -> Self:
+        """A collector from one ``[[sources]]`` table. Raises ConfigError."""
+        return cls(str(told.get("name", cls.kind)), keys(told, context), context)
+
+    @cached_property
+    def client(self) -> Client:
+        """The server, as whom the configuration says that we are."""
+        patience = Patience(self.name, most=self.keys.most, pause=self.context.pause)
+        return Client(patience, self.keys.url, self.keys.auth(), self.keys.reserve)
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The lists that are read of each repository."""
+        return lists.asked(self.keys)
+
+    @cached_property
+    def tellers(self) -> Mapping[str, Resource]:
+        """All lists by name, those too that are no longer asked for."""
+        return {one.name: one for one in lists.every(self.keys)}
+
+    def scope(self) -> str:
+        """What this source speaks of: "acme/shop, tools/* without forks at https://api.github.com"."""
+        return f"{self.keys.wanted.words()} at {self.keys.url}"
+
+    def recall(self, cursors: Cursors) -> None:
+        """Nothing: an answer carries all that it is read by."""
+
+    def told(self, resource: str, external_id: str, answer: Any) -> Told:
+        """The facts that one raw answer tells."""
+        if resource == ITSELF:
+            from vsm import models
+
+            columns = ("url", "default_branch", "head_sha")
+            row = {"name": answer["repository"], "application": self.keys.rules.application}
+            return {models.Repository: [row | {name: answer[name] for name in columns}]}
+        teller = self.tellers.get(resource)
+        told = teller.told(answer, self.keys.rules) if teller else {}
+        left_out = () if self.keys.tickets else ("tickets", "transitions", "ticket_changes")
+        return {table: rows for table, rows in told.items() if table.__tablename__ not in left_out}
+
+    def pages(self, cursors: Cursors, full: bool) -> Iterator[Page]:
+        """The news of each repository. Raises CollectorError for what could not be read, when all others have been."""
+        failed: list[str] = []
+        missing: list[str] = []
+        in_a_row = 0
+        for found in repositories.found(self.client, self.keys.wanted):
+            try:
+                yield from self._repository(found, cursors, full)
+                in_a_row = 0
+            except (Blocked, Unreachable):
+                yield self._spent(found.name)
+                raise
+            except (NotThere, NotAllowed) as error:
+                missing.append(str(error))
+                yield self._spent(found.name, f"{found.name}: {error}")
+            except CollectorError as error:
+                failed.append(f"{found.name}: {error}")
+                in_a_row += 1
+                yield self._spent(found.name)
+                if in_a_row == IN_A_ROW:
+                    break
+        if spent := self.client.patience.taken():  # for lists of repositories that need not be read
+            yield Page(requests=spent, done=self.done)
+        if failed or (missing and not self.read):
+            raise CollectorError("; ".join(failed or missing))
+
+    def _spent(self, name: str, *warnings: str) -> Page:
+        """A page that tells only what was asked in vain."""
+        return Page(requests=self.client.patience.taken(), done=self.done, doing=name, warnings=warnings)
+
+    def _repository(self, found: Found, cursors: Cursors, full: bool) -> Iterator[Page]:
+        """The pages of one repository."""
+        if found.error:
+            raise found.error
+        since = self.context.since
+        known = found.id if found.id is not None else _named(cursors, found.name)
+        before = cursors.get(place(known, ITSELF), {})
+        if found.archived and not full and is_whole(before, found.pushed, self.resources, since):
+            self.read.add(found.id or 0)
+            return  # nothing can change in it
+        size = cursors.get(place(known, PullRequests.name), {}).get("size", MANY)
+        polled = self._poll(found.name, min(size, SOME) if before else size)
+        if polled.repo.id in self.read:
+            return  # asked for under two names
+        self.read.add(polled.repo.id)
+        reading = Reading(self.client, self.resources, since, polled, cursors, full, self.done)
+        for page in reading.pages():
+            self.done = page.done
+            yield page
+
+    def _poll(self, name: str, first: int) -> Poll:
+        """What a repository is, and the newest of its lists. Raises NotThere."""
+        if not self.client.graphql_refused:
+            try:
+                return poll.by_graphql(self.client, name, [one.fields for one in self.resources if one.fields], first)
+            except GraphQLRefused:
+                pass
+        return poll.by_rest(self.client, name)
+
+    def checks(self) -> Iterator[Check]:
+        """Whether the server takes us, what we may read, and whether its clock is ours. Raises CollectorError."""
+        yield from examine.checks(self.client, self.keys)
+
+    def proposal(self) -> str:
+        """Lines for vsm.toml: production environments, and workflows that look like deployments."""
+        return examine.proposal(self.client, self.keys)
+
+
+def _named(cursors: Cursors, name: str) -> str | None:
+    """The id of the repository that had this name when it was last read."""
+    mine = ((place.removesuffix(f":{ITSELF}"), state) for place, state in cursors.items() if place.endswith(f":{ITSELF}"))
+    return next((key for key, state in mine if str(state.get("name", "")).lower() == name.lower()), None)
