@@ -1,6 +1,6 @@
 """How each configured source is, asked of the source itself, and what it proposes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from collectors.base import Check, Collector, CollectorError, Examines
 from collectors.commands import context_of
@@ -25,7 +25,7 @@ def checks(config: Config, store: str) -> Iterator[Check]:
             yield Check(name, False, hidden(str(error)))
 
 
-def proposals(config: Config, store: str) -> Iterator[str]:
+def proposals(config: Config, store: str, before: Sequence[str] = ()) -> Iterator[str]:
     """What the sources themselves suggest; nothing of one that does not answer, which the checks have said."""
     for _, collector in _ready(config, store):
         if isinstance(collector, Examines):

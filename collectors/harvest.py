@@ -155,7 +155,8 @@ class _Run:
 
     def _told(self, page: Page, teller: Tells) -> Page:
         """The page with the facts that its raw answers tell, and without any e-mail address."""
-        raw = [(resource, key, self.who.scrubbed(answer)) for resource, key, answer in page.raw]
+        newest = {(resource, key): answer for resource, key, answer in page.raw}
+        raw = [(resource, key, self.who.scrubbed(answer)) for (resource, key), answer in newest.items()]
         told = merged(teller.told(*one) for one in raw)
         facts = {table: rows for table, rows in told.items() if table.__tablename__ not in teller.fills}
         fill = {table: rows for table, rows in told.items() if table.__tablename__ in teller.fills}

@@ -5,11 +5,12 @@ one the pauses double. A wait that is longer than it is worth parks the source u
 so that the others have their turn.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -89,7 +90,7 @@ class Patience:
         if seconds is None:
             seconds = self.blind if refused.limited else min(2.0**attempt, 60.0) * random.uniform(0.75, 1.25)  # noqa: S311  # a pause
         if seconds > self.longest:
-            until = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
+            until = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
             raise Blocked(f"{refused.reason}; the server asks to wait until {until:%Y-%m-%d %H:%M} UTC", until)
         self.pause(seconds)
 

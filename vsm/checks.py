@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 CHECKS = "vsm.checks"  # entry points: (config, store URL) -> checks
-PROPOSALS = "vsm.proposals"  # entry points: (config, store URL) -> lines for vsm.toml
+PROPOSALS = "vsm.proposals"  # entry points: (config, store URL, the lines of those before) -> lines for vsm.toml
 
 
 @dataclass(frozen=True)

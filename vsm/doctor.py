@@ -1,7 +1,7 @@
 """Whether the configuration, the store and the data are well, and what a configuration could say, from the facts alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -92,14 +92,17 @@ def _quality(read: Facts, config: Config) -> Iterator[Check]:
 # What a configuration could say. -------------------------------------------------------------------
 
 
-def proposals(config: Config, store: str) -> Iterator[str]:
-    """Lines for vsm.toml: stages from the statuses seen, production environments and deploy jobs from their names."""
+def proposals(config: Config, store: str, before: Sequence[str] = ()) -> Iterator[str]:
+    """Lines for vsm.toml: stages from the statuses seen, production environments and deploy jobs from their names.
+
+    Stages that a source itself has proposed `before`, from its board, go before those that names suggest.
+    """
     try:
         with opened(store, create=False) as engine:
             read = facts(engine)
     except UsageError:
         return
-    if not config.streams:
+    if not config.streams and not any(line.startswith("[[streams]]") for line in before):
         yield from _streams(read, config)
     yield from _environments(read, config)
     yield from _jobs(read, config)

@@ -21,7 +21,9 @@ def doctor(store: str, config: Path | None) -> None:
     for check in (check for checks in found(CHECKS) for check in checks(told, store)):
         wrong += check.well is False
         click.echo(line(check))
-    lines = [line for proposals in found(PROPOSALS) for line in proposals(told, store)]
+    lines: list[str] = []
+    for proposals in found(PROPOSALS):
+        lines += proposals(told, store, lines)
     if lines:
         click.echo("\nproposed for vsm.toml:\n")
         click.echo("\n".join(lines).rstrip())

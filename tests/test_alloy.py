@@ -1,0 +1,70 @@
+"""A real project end to end: the tickets, commits and releases of tidev/alloy, harvested from two sources and joined."""
+
+import json
+import subprocess
+import zlib
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from jira_cloud import TOKEN, JiraCloud
+
+from vsm import cli, config, pipeline, store
+from vsm.metrics.figure import nearest_rank
+
+CONFIG = """
+[[sources]]
+kind = "git"
+path = "clone"
+repository = "tidev/alloy"
+application = "alloy"
+release_tags = ["[0-9]*.[0-9]*", "!*[a-zA-Z]*"]
+
+[[sources]]
+kind = "jira"
+url = "{url}"
+token = "env:ALOY_TOKEN"
+projects = ["ALOY"]
+application = "alloy"
+"""
+
+
+@pytest.fixture
+def alloy(recorded, served, tmp_path, monkeypatch):
+    """The whole way from both sources to items, and the clone."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "init", "--quiet", "-b", "main", str(clone)], check=True)
+    stream = zlib.decompress((recorded / "git_history" / "alloy-history.fi.gz").read_bytes(), wbits=31)
+    subprocess.run(["git", "-C", str(clone), "fast-import", "--quiet"], input=stream, check=True)
+    site = JiraCloud(cloud=False, projects=["ALOY"], now=datetime(2021, 11, 1, tzinfo=UTC))
+    for line in (recorded / "jira/tidev_alloy/issues.jsonl").read_text(encoding="utf-8").splitlines():
+        site.recorded(json.loads(line))
+    (tmp_path / "vsm.toml").write_text(CONFIG.format(url=served(site.handle).url))
+    monkeypatch.setenv("ALOY_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["collect"]) == 0
+    with store.opened("sqlite:///vsm.db", create=False) as engine:
+        return pipeline.read(store.facts(engine), config.Config()), clone
+
+
+def test_tickets_named_by_commits_reach_a_release_and_have_a_lead_time(alloy):
+    flow, clone = alloy
+    tickets = flow.streams[0].items.query("kind == 'ticket'")
+    named = tickets[tickets["item"].isin(flow.links.item_changes["item"])]
+    released = tickets[tickets["in_production_at"].notna()]
+    days = (released["in_production_at"] - released["created_at"]) / pd.Timedelta(days=1)
+    assert len(flow.facts.tickets) == 935
+    assert (len(tickets), len(named), len(released)) == (874, 295, 213)
+    assert (round(nearest_rank(days, 0.5), 1), round(nearest_rank(days, 0.85), 1)) == (171.1, 420.8)
+    assert days.min() > 0
+    assert checked_by_git(flow, clone, "ALOY-765") == ("1.3.0", released.set_index("item").loc["ALOY-765", "in_production_at"])
+
+
+def checked_by_git(flow, clone, ticket: str) -> tuple[str, pd.Timestamp]:
+    """The first release that has the ticket's one change, and when it was tagged, as the git program tells it."""
+    (change,) = flow.links.item_changes.loc[flow.links.item_changes["item"] == ticket, "change"]
+    sha = flow.links.changes.set_index("change").loc[change, "sha"]
+    command = ["git", "-C", str(clone), "tag", "--contains", sha, "--format=%(creatordate:unix) %(refname:strip=2)"]
+    tags = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    first = min((int(at), name) for at, _, name in (line.partition(" ") for line in tags) if not any(map(str.isalpha, name)))
+    return first[1], pd.Timestamp(first[0], unit="s", tz="UTC")
