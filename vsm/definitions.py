@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from vsm.metrics import constraint, coverage, cumulative, dora, flow, handoffs, rework, stages
+from vsm.metrics import constraint, coverage, cumulative, dora, flow, forecast, handoffs, rework, shifts, stages
 from vsm.metrics.figure import definition
 
 METRICS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -26,6 +26,14 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Flow efficiency": flow.flow_efficiency,
         "Distribution": flow.distribution,
         "Cumulative flow": cumulative.cumulative,
+    },
+    "Forecast": {
+        "Finished in the coming weeks": forecast.finished_in,
+        "Weeks until so many are finished": forecast.weeks_until,
+        "Hit rate of the forecast": forecast.hit_rate,
+        "Shifts": shifts.shifts,
+        "Levels": shifts.levels,
+        "Weeks to look at": shifts.looks,
     },
     "Stages": {
         "Time in stage": stages.stages,

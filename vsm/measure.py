@@ -7,7 +7,7 @@ import pandas as pd
 
 from vsm import stream
 from vsm.deployed import applications
-from vsm.metrics import constraint, coverage, cumulative, dora, flow, handoffs, quality, rework, stages
+from vsm.metrics import constraint, coverage, cumulative, dora, flow, forecast, handoffs, quality, rework, stages
 from vsm.metrics.constraint import Constraint
 from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow, StreamFlow
@@ -20,7 +20,7 @@ class Measures:
     """What was measured of one scope.
 
     ``figures`` by name: lead_time, cycle_time, throughput, wip, work_item_age, flow_efficiency,
-    handoffs_per_item, rework, deployment_frequency, change_lead_time, change_fail_rate,
+    finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework, deployment_frequency, change_lead_time, change_fail_rate,
     failed_deployment_recovery_time, deployment_rework_rate, tickets_linked, changes_deployed,
     incidents_linked. What needs one map of stages (``workflow``, ``stages``, ``moves``,
     ``constraint``, ``graph``, ``cumulative``) is None where several streams are looked at at once:
@@ -111,6 +111,8 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measu
         "wip": flow.wip(visits, items, scope),
         "work_item_age": flow.work_item_age(items, scope),
         "flow_efficiency": flow.flow_efficiency(visits, items, scope),
+        "finished_in_12_weeks": forecast.finished_in(items, scope, zone),
+        "forecast_hit_rate": forecast.hit_rate(items, scope, zone),
         "handoffs_per_item": changed_hands.per_item,
         "rework": sent_back.items,
         **shipped.figures(scope, told),

@@ -57,7 +57,7 @@ def _body(measures: Measures) -> Document:
         "waste": None,
         "constraint": _constraint(measures),
         "lead_time_lever": None,
-        "forecast": None,
+        "forecast": _forecast(measures.figures),
         "dora": _dora(measures.figures, measures.lead_time_parts),
         "coverage": {
             name: _values(measures.figures[name], "value") for name in ("tickets_linked", "changes_deployed", "incidents_linked")
@@ -79,6 +79,15 @@ def _flow(measures: Measures) -> Document:
         "work_item_age": _values(figures["work_item_age"], "p50", "p85"),
         "distribution": [{"type": _plain(row["type"]), "n": int(row["n"])} for row in measures.distribution.to_dict("records")],
     }
+
+
+def _forecast(figures: dict[str, Figure]) -> Document | None:
+    """What will be finished, as it was promised before and held; None where there is too little history."""
+    promised = figures["finished_in_12_weeks"].values
+    if promised["p85"] is None:
+        return None
+    hit = figures["forecast_hit_rate"].values["value"]
+    return {"finished_in_12_weeks": {name: promised[name] for name in ("p50", "p85", "p95")}, "hit_rate": hit}
 
 
 def _stage(row: dict[str, Any]) -> Document:
@@ -220,6 +229,8 @@ def tables(told: Document, name: str = "") -> Iterable[Table]:
         yield f"{prefix}stages", head, [_stage_row(stage) for stage in told["stages"]]
     if told["constraint"]:
         yield f"{prefix}constraint", ("", ""), _constraint_rows(told["constraint"])
+    if told["forecast"]:
+        yield f"{prefix}forecast", ("", ""), _forecast_rows(told["forecast"])
     yield (
         f"{prefix}coverage",
         ("of", "linked", "n"),
@@ -289,6 +300,12 @@ def _stage_row(stage: Document) -> tuple[str, ...]:
 
 def _constraint_rows(found: Document) -> list[tuple[str, ...]]:
     return [("stage", found["stage"] or "none"), ("why", found["why"]), ("confidence", share(found["confidence"]))]
+
+
+def _forecast_rows(found: Document) -> list[tuple[str, ...]]:
+    promised = found["finished_in_12_weeks"]
+    counts = ", ".join(f"at least {_count(promised[name])} with {name[1:]} %" for name in ("p50", "p85", "p95"))
+    return [("finished in the next 12 weeks", counts), ("such promises at 85 % held before", share(found["hit_rate"]))]
 
 
 def heading(told: Document) -> list[str]:
