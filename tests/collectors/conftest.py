@@ -9,14 +9,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+import shelf as shelves
 
-from collectors.base import Context, Page
+from collectors.base import Context
 from collectors.git import GitCollector
 from collectors.handles import Handles
 from collectors.harvest import Outcome, harvest
 from vsm import store
-from vsm.models import TABLES
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WHO = Handles(b"the key of these tests")
@@ -92,34 +91,16 @@ def repository(path: Path, *arguments: str) -> Repo:
 
 
 @dataclass
-class Silent:
-    """A watcher that keeps what it is told."""
+class Shelf(shelves.Shelf):
+    """A store that clones are harvested into."""
 
-    pages: list[Page] = field(default_factory=list)
-
-    def begins(self, source: str, scope: str) -> None:
-        """Nothing."""
-
-    def page(self, source: str, page: Page) -> None:
-        """Keep the page."""
-        self.pages.append(page)
-
-    def ends(self, outcome: Outcome) -> None:
-        """Nothing."""
-
-
-@dataclass
-class Shelf:
-    """A store, and what is in it as plain rows."""
-
-    engine: sa.Engine
     who: Handles = WHO
 
     def collect(self, path: Path, full: bool = False, since: datetime | None = None, page: int = 5000, **keys: object) -> Outcome:
         """Harvest a clone as the source "git"."""
         collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since, who=self.who))
         collector.page = page
-        return harvest(self.engine, [collector], Silent(), full, lambda: MONDAY)[0]
+        return harvest(self.engine, [collector], shelves.Silent(), full, lambda: MONDAY)[0]
 
     def cursor(self, path: Path) -> dict[str, object]:
         """How far a clone has been read."""
@@ -130,17 +111,6 @@ class Shelf:
         """Have it that a clone was read so far."""
         with store.transaction(self.engine) as connection:
             store.save_cursor(connection, "git", str(path), state, at=MONDAY)
-
-    def rows(self, table: str) -> list[dict[str, object]]:
-        """A table's rows in the order of its key, without what is missing in them."""
-        target = TABLES[table].__table__
-        with self.engine.connect() as connection:
-            found = connection.execute(sa.select(target).order_by(*target.primary_key)).mappings().all()
-        return [{name: value for name, value in row.items() if value is not None and name != "origin"} for row in found]
-
-    def everything(self) -> dict[str, list[dict[str, object]]]:
-        """All rows of all tables that have any."""
-        return {name: rows for name in TABLES if (rows := self.rows(name))}
 
 
 @pytest.fixture

@@ -6,46 +6,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+import shelf as shelves
 from github_graphql import GitHub, Thing
 from served import Served
 
-from collectors.base import Context, Page
+from collectors.base import Context
 from collectors.github.collector import GitHubCollector
 from collectors.handles import Handles
 from collectors.harvest import Outcome, harvest
 from vsm import store
-from vsm.models import TABLES
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WHO = Handles(b"a key")
 
 
 @dataclass
-class Silent:
-    """A watcher that keeps what it is told, or ends the harvest at a page."""
+class Shelf(shelves.Shelf):
+    """A store that a GitHub is harvested into."""
 
-    until: int | None = None
-    pages: list[Page] = field(default_factory=list)
-
-    def begins(self, source: str, scope: str) -> None:
-        """Nothing."""
-
-    def page(self, source: str, page: Page) -> None:
-        """Keep the page; the process may end here."""
-        self.pages.append(page)
-        if self.until is not None and len(self.pages) == self.until:
-            raise KeyboardInterrupt
-
-    def ends(self, outcome: Outcome) -> None:
-        """Nothing."""
-
-
-@dataclass
-class Shelf:
-    """A store, and what is in it as plain rows."""
-
-    engine: sa.Engine
     folder: Path
     pauses: list[float] = field(default_factory=list)
 
@@ -56,20 +34,9 @@ class Shelf:
         told = {"url": url, "token": "env:GITHUB_TOKEN", "repositories": ["acme/shop"], **keys}
         told = {key: value for key, value in told.items() if value is not None}
         context = Context(self.folder, since=since, who=WHO, pause=self.pauses.append)
-        return harvest(self.engine, [GitHubCollector.configured(told, context)], Silent(until), full, lambda: MONDAY, WHO)[0]
-
-    def rows(self, table: str) -> list[dict[str, object]]:
-        """A table's rows in the order of its key, without what is missing in them."""
-        target = TABLES[table].__table__
-        with self.engine.connect() as connection:
-            found = connection.execute(sa.select(target).order_by(*target.primary_key)).mappings().all()
-        return [
-            {name: value for name, value in row.items() if value is not None and name not in ("origin", "uid")} for row in found
+        return harvest(self.engine, [GitHubCollector.configured(told, context)], shelves.Silent(until), full, lambda: MONDAY, WHO)[
+            0
         ]
-
-    def everything(self) -> dict[str, list[dict[str, object]]]:
-        """All rows of all tables that have any."""
-        return {name: rows for name in TABLES if (rows := self.rows(name))}
 
 
 @pytest.fixture(autouse=True)

@@ -6,23 +6,11 @@ from pathlib import Path
 
 import pytest
 from jira_cloud import TOKEN, JiraCloud
+from shelf import Silent
 
 from collectors.base import Context
 from collectors.harvest import Outcome, harvest
 from collectors.jira.collector import JiraCollector
-
-
-class Silent:
-    """Nobody watches."""
-
-    def begins(self, source, scope):
-        """Nothing."""
-
-    def page(self, source, page):
-        """Nothing."""
-
-    def ends(self, outcome):
-        """Nothing."""
 
 
 @dataclass
