@@ -1,7 +1,7 @@
 """The constraint: the stage whose capacity holds back the whole, with the evidence, or the reason why none is named."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -9,32 +9,26 @@ import numpy as np
 import pandas as pd
 
 from vsm.config import Calendar
+from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.figure import FEW
 from vsm.metrics.flow import finished
-from vsm.metrics.stages import (
-    Codes,
-    Waits,
-    by_code,
-    observed_from,
-    overtaken,
-    queued_hours,
-    shows_queue,
-    stage_codes,
-    stages,
-    waits,
-)
+from vsm.metrics.people_at_work import AtWork, at_work
+from vsm.metrics.stages import Codes, Mask, Waits, overtaken, shows_queue, stage_codes, stages, waits
 from vsm.scope import Scope
-from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros, worked
+from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros
 
 if TYPE_CHECKING:
     from vsm.workflow import Stage
 
-THRESHOLD = (
-    0.35  # a queue that is empty more often does not hold back the whole; 0.45 misses lines that fill late (DESIGN.md, section 4)
-)
-PERSISTENT = 0.8  # of the fullest queue: the last stage of which this holds is where full turns to empty
+# Chosen on planted lines (docs/constraint.md), measured on others.
+WAITS = 0.3  # share of time; a queue that is empty more often does not hold back the whole
+LOADED = 0.68  # of what a stage does while work waits; batches fill the queue of one that has time, too
+PERSISTENT = 0.8  # of the greatest share × load: the last stage of which this holds is where full turns to empty …
+AS_LOADED = 0.85  # … if it is about as loaded as the most loaded one
+BEYOND = 0.33  # share of time, where no queue is seen: more is inside than the stage can use
+CERTAIN = 3.0  # logarithm by how much likelier an output is that stops growing with what is inside
+SEVERAL = 1.25  # items that one person has in work at the same time; with more of them queues hide in the work
 ENOUGH = 40  # finished items; with fewer the answer was too often wrong on planted lines
-GROWING = 0.45  # rank correlation, where no queue is seen: 0 of 40 lines without a constraint had it, with one 0.48 to 0.98
 RESAMPLES, SEED = 200, 1
 WEEK = 7 * 24 * HOUR
 
@@ -44,7 +38,7 @@ class Constraint:
     """``stage``, None where none can be named; ``why`` in one sentence; ``confidence``: the share of resamples that say the same.
 
     ``ranking``: stage, score, evidence (a dict), the named stage first, of stages with capacity.
-    ``estimated``: no queue can be seen, so that it is told from how time in a stage grows with what is in it.
+    ``estimated``: no queue can be seen, so that it is told from where output stops growing with what is inside.
     """
 
     stage: str | None
@@ -57,85 +51,126 @@ class Constraint:
 
 
 @dataclass(frozen=True)
-class _Weeks:
-    """What each stage did in each week of the window, so that weeks can be drawn again: rows are stages, columns weeks."""
+class _Rule:
+    """How stages are judged: by their queues, by where their output stops growing, or by that where their queues name none."""
 
-    open_hours: Floats
-    queued: Floats
-    wip_hours: Floats
-    sums: Floats  # of the ranks of dwell and of what was inside: n, Σd, Σw, Σdw, Σd², Σw² (first axis)
+    can: Capacity
+    candidates: Mask
+    queues: bool
+    growth: bool
 
-    def queue_share(self, weights: Floats) -> Floats:
-        """The share of working time in which something waits, a row a draw of weeks, a column a stage."""
-        return np.asarray((weights @ self.queued.T) / np.maximum(weights @ self.open_hours, 1e-9)[:, None])
+    def judged(self, weights: Floats) -> tuple[Floats, Codes, Mask]:
+        """For each draw of weeks every stage's score, the place of the named one (−1: none), and whether growth told it."""
+        score = np.zeros((len(weights), len(self.candidates)))
+        place = np.full(len(weights), -1)
+        by_growth = np.full(len(weights), not self.queues)
+        if self.queues:
+            score, place = self.by_queue(weights)
+        if self.growth and self.candidates.any():
+            other, found = self.by_growth(weights)
+            by_growth |= (place < 0) & (found >= 0)
+            score = np.where(by_growth[:, None], other, score)
+            place = np.where(place < 0, found, place)
+        return score, place, by_growth
 
-    def growth(self, weights: Floats) -> Floats:
-        """How closely dwell follows what was inside on arrival: Spearman's rank correlation, 0 where it cannot be told."""
-        n, d, w, dw, dd, ww = (weights @ part.T for part in self.sums)
-        spread = np.sqrt(np.maximum(n * dd - d * d, 0) * np.maximum(n * ww - w * w, 0))
-        return np.asarray(np.divide(n * dw - d * w, spread, out=np.zeros_like(spread), where=spread > 1e-6))
+    def by_queue(self, weights: Floats) -> tuple[Floats, Codes]:
+        """Of the stages that are loaded and for which work waits: the last whose queue share × load comes near the greatest."""
+        queue, load = self.can.queue_share(weights), self.can.load(weights)
+        score = queue * load
+        holds = self.candidates & (queue >= WAITS) & (load >= LOADED)
+        holds &= score >= PERSISTENT * _greatest(score, holds)
+        holds &= load >= AS_LOADED * _greatest(load, holds)
+        last = holds.shape[1] - 1 - holds[:, ::-1].argmax(axis=1)
+        return score, np.where(holds.any(axis=1), last, -1)
 
-    def held(self, weights: Floats) -> Floats:
-        """Mean items inside × how closely dwell grows with them; 0 where it does not grow."""
-        inside = (weights @ self.wip_hours.T) / np.maximum(weights @ self.open_hours, 1e-9)[:, None]
-        return np.asarray(inside * np.maximum(self.growth(weights), 0))
+    def by_growth(self, weights: Floats) -> tuple[Floats, Codes]:
+        """The stage that has the most often more inside than its output grows with."""
+        _, beyond, load, certain = self.can.saturation(weights)
+        score = beyond * load
+        holds = self.candidates & (beyond >= BEYOND) & (load >= LOADED) & (certain >= CERTAIN)
+        best = np.where(holds, score, -1).argmax(axis=1)
+        return score, np.where(holds.any(axis=1), best, -1)
+
+
+def _greatest(values: Floats, among: Mask) -> Floats:
+    """The greatest value of each row among some columns."""
+    greatest: Floats = np.where(among, values, 0).max(axis=1, keepdims=True, initial=0)
+    return greatest
 
 
 def constraint(
     visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
 ) -> Constraint:
-    """The last stage with capacity whose queue is non-empty nearly as often as the fullest one's, provided that that is often.
+    """The last stage with capacity for which work waits about as often as anywhere while its people are as loaded as any.
 
-    Per stage: the share of working time in which at least one visit waits for it (`stages.queued_hours`;
-    parked visits do not count). Of the stages that reach 0.8 of the greatest share the last on the
-    map is the constraint, if the greatest is at least 0.35 and at least 40 items were finished in
-    the window; else none is named. Confidence: the share of 200 resamples of the window's weeks that
-    say the same. Where no stage shows a queue, an estimate: WIP × the rank correlation of time in the
-    stage with what was inside on arrival; work may then wait in the status of the stage before.
+    Per stage: the share of working time in which at least one visit waits for it (parked visits do not
+    count), and its load: items in work on average ÷ items in work while something waits, which is what
+    it can do by its own doing, so that no number of people is asked for. Of the stages for which work
+    waits at least 30 % of the time and whose load is at least 68 %, those that reach 0.8 of the
+    greatest share × load and 0.85 of the greatest load among these: the last of them on the map is the
+    constraint, if at least 40 items were finished in the window; else none is named. Confidence: the
+    share of 200 resamples of the window's weeks that say the same. Without a calendar, the working
+    hours are told from the log where it shows any. Where no stage shows a queue, or people have several
+    items in work at the same time, an estimate: the stage that has the most often more inside than its
+    departures grow with (departures at a rate of μ × min(inside, m), m of the greatest likelihood);
+    without "ready" statuses work may then wait in the status of the stage before.
     """
-    table = stages(visits, line, scope, calendar, zone)
+    told = None if calendar is not None else working_hours(visits, scope, zone)
+    hours = told if calendar is None else calendar
+    table = stages(visits, line, scope, hours, zone)
     n = int(finished(items, scope).sum())
-    works = table["has_capacity"].to_numpy()
+    works = table["has_capacity"].to_numpy(dtype=bool)
     seen = works & np.array(shows_queue(line), dtype=bool)
-    estimated = bool(works.any() and not seen.any())
-    candidates = np.flatnonzero(works if estimated else seen)
     queue = waits(visits, line, micro(scope.end))
-    weekly = _weekly(visits, line, queue, scope, calendar, zone)
-    once = np.ones((1, len(weekly.open_hours)))
-    score = np.full(len(line), np.nan)
-    score[candidates] = _scores(weekly, once, estimated)[0][candidates]
+    edges = window_edges(visits, scope, WEEK)
+    can = capacity(visits, line, queue, edges, hours, zone)
+    people = at_work(visits, line, edges, hours, zone)
+    queues = bool(seen.any())
+    rule = _Rule(can, seen if queues else works, queues, not queues or people.at_once > SEVERAL)
+    pieces = len(edges) - 1
+    scores, places, by_growth = rule.judged(np.ones((1, pieces)))
     place, confidence = None, None
-    if n >= ENOUGH and len(candidates):
-        named = _named(weekly, _draws(len(weekly.open_hours)), candidates, estimated)
-        place = int(_named(weekly, once, candidates, estimated)[0])
-        confidence = float((named == place).mean())
-    evidence = _evidence(visits, line, table, queue, weekly, scope, calendar, zone)
+    if n >= ENOUGH and rule.candidates.any():
+        place = int(places[0])
+        confidence = float((rule.judged(_draws(pieces))[1] == place).mean())
+    evidence = _evidence(visits, line, table, queue, can, people, scope)
+    answer = _Answer(table, evidence, rule, scores[0], bool(by_growth[0]), _of_time(calendar, told))
     return Constraint(
         stage=None if place is None or place < 0 else line[place].name,
-        why=_why(place, n, table, evidence, candidates, score, estimated, "the time" if calendar is None else "working time"),
+        why=answer.why(place, n),
         confidence=confidence,
-        ranking=_ranking(table, score, evidence, place),
-        threshold=GROWING if estimated else THRESHOLD,
+        ranking=answer.ranking(place),
+        threshold=BEYOND if by_growth[0] else WAITS,
         n_finished=n,
-        estimated=estimated,
+        estimated=bool(works.any() and by_growth[0]),
     )
 
 
-def _scores(weekly: _Weeks, weights: Floats, estimated: bool) -> Floats:
-    return weekly.held(weights) if estimated else weekly.queue_share(weights)
+def history(
+    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
+    weeks: int = 13, every: int = 4,
+) -> pd.DataFrame:  # fmt: skip
+    """How the constraint moved: one row for each window of `weeks`, `every` so many weeks up to the window's end.
 
-
-def _named(weekly: _Weeks, weights: Floats, candidates: Codes, estimated: bool) -> Codes:
-    """For each draw of weeks the place of the stage that it names; −1 where it names none."""
-    scores = _scores(weekly, weights, estimated)[:, candidates]
-    rows = np.arange(len(scores))
-    if estimated:
-        best = scores.argmax(axis=1)
-        return np.where(weekly.growth(weights)[rows, candidates[best]] >= GROWING, candidates[best], -1)
-    greatest = scores.max(axis=1)
-    persistent = scores >= PERSISTENT * greatest[:, None]
-    last = persistent.shape[1] - 1 - persistent[:, ::-1].argmax(axis=1)
-    return np.where(greatest >= THRESHOLD, candidates[last], -1)
+    Columns: start, end, stage (missing: none named), confidence, n (items finished in it), why.
+    """
+    length, step = pd.Timedelta(weeks=weeks), pd.Timedelta(weeks=every)
+    number = max(int((scope.end - scope.start - length) / step) + 1, 1)
+    windows = [
+        replace(scope, start=max(scope.start, scope.end - step * back - length), end=scope.end - step * back)
+        for back in reversed(range(number))
+    ]
+    found = [constraint(visits, line, items, window, calendar, zone) for window in windows]
+    return pd.DataFrame(
+        {
+            "start": pd.Series([window.start for window in windows], dtype="datetime64[us, UTC]"),
+            "end": pd.Series([window.end for window in windows], dtype="datetime64[us, UTC]"),
+            "stage": pd.Series([one.stage for one in found], dtype="str"),
+            "confidence": np.array([one.confidence for one in found], dtype="float64"),
+            "n": np.array([one.n_finished for one in found], dtype="int64"),
+            "why": pd.Series([one.why for one in found], dtype="str"),
+        }
+    )
 
 
 def _draws(weeks: int) -> Floats:
@@ -144,161 +179,165 @@ def _draws(weeks: int) -> Floats:
     return np.array([np.bincount(row, minlength=weeks) for row in drawn], dtype="float64")
 
 
-def _weekly(
-    visits: pd.DataFrame, line: "Sequence[Stage]", queue: Waits, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
-) -> _Weeks:
-    """The window, from the first record on, in pieces of seven days; what is left over is a shorter piece."""
-    start, end = micro(observed_from(visits, scope)), micro(scope.end)
-    edges = np.append(np.arange(start, max(end, start + 1), WEEK), end)
-    return _Weeks(
-        open_hours=np.diff(worked(edges, calendar, zone)),
-        queued=queued_hours(queue, len(line), edges, calendar, zone),
-        wip_hours=_wip_hours(visits, line, edges, calendar, zone),
-        sums=_rank_sums(visits, line, edges),
-    )
-
-
-def _wip_hours(visits: pd.DataFrame, line: "Sequence[Stage]", edges: Micros, calendar: Calendar | None, zone: ZoneInfo) -> Floats:
-    """Working hours spent in each stage in each piece of the window."""
-    code = stage_codes(visits, line)
-    left = micros(visits["left"])
-    begin = worked(np.clip(micros(visits["queued"]), edges[0], edges[-1]), calendar, zone)
-    end = worked(np.clip(np.where(left == NOT_A_TIME, edges[-1], left), edges[0], edges[-1]), calendar, zone)
-    marks, every = worked(edges, calendar, zone), np.ones(len(code), dtype=bool)
-    pairs = zip(by_code(begin, every, code, len(line)), by_code(end, every, code, len(line)), strict=True)
-    spent = [np.diff(_past(np.sort(opening), marks) - _past(np.sort(closing), marks)) for opening, closing in pairs]
-    return np.array(spent).reshape(len(line), len(edges) - 1)
-
-
-def _past(times: Floats, marks: Floats) -> Floats:
-    """Σ of the hours from each time to each mark behind it."""
-    number = np.searchsorted(times, marks, side="right")
-    hours: Floats = number * (marks - marks[0]) - np.append(0.0, np.cumsum(times - marks[0]))[number]
-    return hours
-
-
-def _rank_sums(visits: pd.DataFrame, line: "Sequence[Stage]", edges: Micros) -> Floats:
-    """For the rank correlation of dwell with what was inside on arrival: its sums per stage and piece of the window."""
-    code, queued, left = stage_codes(visits, line), micros(visits["queued"]), micros(visits["left"])
-    parked = overtaken(code, queued, np.where(left == NOT_A_TIME, np.iinfo(np.int64).max, left))
-    sums = np.zeros((6, len(line), len(edges) - 1))
-    for place in range(len(line)):
-        mine = (code == place) & ~parked
-        gone = mine & (left > edges[0]) & (left <= edges[-1])
-        arrived, departed = np.sort(queued[mine]), np.sort(left[mine & (left != NOT_A_TIME)])
-        ahead = np.searchsorted(arrived, queued[gone]) - np.searchsorted(departed, queued[gone], side="right")
-        dwell, inside = _ranks(left[gone] - queued[gone]), _ranks(ahead)
-        week = np.searchsorted(edges, left[gone]) - 1
-        parts = (np.ones(len(dwell)), dwell, inside, dwell * inside, dwell**2, inside**2)
-        sums[:, place] = [np.bincount(week, weights=part, minlength=len(edges) - 1) for part in parts]
-    return sums
-
-
-def _ranks(values: Micros) -> Floats:
-    """Average ranks around 0 and of size 1, so that their sums stay small."""
-    ranks: Floats = pd.Series(values).rank().to_numpy(dtype="float64")
-    return (ranks - ranks.mean()) / len(ranks) if len(ranks) else ranks
+# The evidence. ----------------------------------------------------------------------------------------------------------
 
 
 def _evidence(
-    visits: pd.DataFrame, line: "Sequence[Stage]", table: pd.DataFrame, queue: Waits, weekly: _Weeks, scope: Scope,
-    calendar: Calendar | None, zone: ZoneInfo,
-) -> list[dict[str, Any]]:  # fmt: skip
+    visits: pd.DataFrame, line: "Sequence[Stage]", table: pd.DataFrame, queue: Waits, can: Capacity, people: AtWork, scope: Scope
+) -> list[dict[str, Any]]:
     """What speaks for and against each stage; None where it is not known."""
-    dropped = np.bincount(queue.code[queue.parked & (queue.served > micro(scope.start))], minlength=len(line))
-    busy = _utilisation(visits, line, weekly, scope, calendar, zone)
-    growth = weekly.growth(np.ones((1, len(weekly.open_hours))))[0]
-    growth = np.where(weekly.sums[0].sum(axis=1) < FEW, np.nan, growth)
+    once = np.ones((1, can.open_hours.shape[1]))
+    points, beyond, growth_load, certain = (part[0] for part in can.saturation(once))
+    seen = np.array(shows_queue(line), dtype=bool)
+    unsure = certain < CERTAIN
     columns = {
-        "queue_share": table["queue_share"],
+        "queue_share": np.where(seen, can.queue_share(once)[0], np.nan),
+        "load": np.where(seen, can.load(once)[0], np.nan),
+        "at_once": np.where(seen & (can.queued.sum(axis=1) > 0), can.at_once(once)[0], np.nan),
         "wait_mean_hours": table["wait_mean"],
         "work_mean_hours": table["work_mean"],
         "dwell_mean_hours": table["dwell_mean"],
         "wip_mean": table["wip_mean"],
         "arrivals_per_week": table["arrivals"] / scope.weeks,
         "departures_per_week": table["departures"] / scope.weeks,
-        "utilisation": busy,
-        "grows_with_wip": growth,
-        "overtaken": dropped,
+        "utilisation": _utilisation(line, can),
+        "people_seen": people.seen,
+        "people_busy": people.busy,
+        "grows_with_wip": _growth(visits, line, scope),
+        "output_grows_up_to": np.where(unsure, np.nan, points),
+        "beyond_share": np.where(unsure, np.nan, beyond),
+        "beyond_load": np.where(unsure, np.nan, growth_load),
+        "overtaken": np.bincount(queue.code[queue.parked & (queue.served > micro(scope.start))], minlength=len(line)),
     }
-    return [
-        {name: None if np.isnan(value) else int(value) if name == "overtaken" else float(value) for name, value in row.items()}
+    counts = ("overtaken", "people_seen")
+    rows = [
+        {name: None if np.isnan(value) else int(value) if name in counts else float(value) for name, value in row.items()}
         for row in pd.DataFrame(columns).to_dict("records")
     ]
+    return [row | {"shared_with": shared} for row, shared in zip(rows, people.shared_with, strict=True)]
 
 
-def _utilisation(
-    visits: pd.DataFrame, line: "Sequence[Stage]", weekly: _Weeks, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
-) -> Floats:
-    """Work in the window ÷ (people × working time); NaN where people are not known, or waiting hides in the work."""
-    code = stage_codes(visits, line)
-    edges = (micro(observed_from(visits, scope)), micro(scope.end))
-    started, finished_, left = (micros(visits[name]) for name in ("started", "finished", "left"))
-    until = np.minimum(*(np.where(times == NOT_A_TIME, edges[1], times) for times in (finished_, left)))
-    begun = (started != NOT_A_TIME) & (code >= 0)
-    spans = (worked(np.clip(times[begun], *edges), calendar, zone) for times in (started, until))
-    begin, end = spans
-    work = np.bincount(code[begun], weights=np.maximum(end - begin, 0), minlength=len(line))
+def _utilisation(line: "Sequence[Stage]", can: Capacity) -> Floats:
+    """Logged work ÷ (configured people × working time); NaN where people are not known, or waiting hides in the work."""
     people = np.array([stage.people if stage.has_queue and stage.has_capacity else None for stage in line], dtype="float64")
-    return np.asarray(work / (people * max(float(weekly.open_hours.sum()), 1e-9)))
+    return np.asarray(can.busy.sum(axis=1) / (people * np.maximum(can.open_hours.sum(axis=1), 1e-9)))
 
 
-def _ranking(table: pd.DataFrame, score: Floats, evidence: list[dict[str, Any]], place: int | None) -> pd.DataFrame:
-    """Stages with capacity: the named one first, the others by score."""
-    frame = pd.DataFrame({"stage": table["stage"], "score": score, "evidence": pd.Series(evidence, dtype="object")})
-    frame = frame.assign(named=np.arange(len(frame)) == (-1 if place is None else place))[table["has_capacity"].to_numpy()]
-    frame = frame.sort_values(["named", "score"], ascending=[False, False], kind="stable", ignore_index=True)
-    return frame.drop(columns="named")
+def _growth(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope) -> Floats:
+    """How closely the time in a stage follows what was inside on arrival: Spearman's rank correlation; NaN of a few visits."""
+    code, queued, left = stage_codes(visits, line), micros(visits["queued"]), micros(visits["left"])
+    parked = overtaken(code, queued, np.where(left == NOT_A_TIME, np.iinfo(np.int64).max, left))
+    found = np.full(len(line), np.nan)
+    for place in range(len(line)):
+        mine = (code == place) & ~parked
+        gone = mine & (left >= micro(scope.start)) & (left <= micro(scope.end))
+        arrived, departed = np.sort(queued[mine]), np.sort(left[mine & (left != NOT_A_TIME)])
+        ahead = np.searchsorted(arrived, queued[gone]) - np.searchsorted(departed, queued[gone], side="right")
+        dwell, inside = _ranks(left[gone] - queued[gone]), _ranks(ahead)
+        spread = float(np.sqrt((dwell**2).sum() * (inside**2).sum()))
+        if len(dwell) >= FEW:
+            found[place] = float((dwell * inside).sum()) / spread if spread > 0 else 0.0
+    return found
 
 
-def _why(
-    place: int | None, n: int, table: pd.DataFrame, evidence: list[dict[str, Any]], candidates: Codes, score: Floats,
-    estimated: bool, time: str,
-) -> str:  # fmt: skip
-    """The answer in one sentence, with its numbers."""
-    if not len(table) or not table["dwell_total"].sum() > 0:
-        return "No work was in any stage in this window, so there is no constraint to name."
-    if not len(candidates):
-        return "No stage has capacity: all of them only hold work, so none can be the constraint."
-    if n < ENOUGH:
-        return f"Only {n} items were finished in this window: {ENOUGH - n} more are needed before a constraint can be named."
-    best = int(candidates[score[candidates].argmax()])
-    if place is None or place < 0:
-        return _why_none(table, evidence[best], best, estimated, time)
-    return (_why_estimated if estimated else _why_queue)(str(table["stage"][place]), evidence[place], time)
+def _ranks(values: Micros) -> Floats:
+    """Average ranks around 0."""
+    ranks: Floats = pd.Series(values).rank().to_numpy(dtype="float64")
+    return ranks - ranks.mean() if len(ranks) else ranks
 
 
-def _why_queue(name: str, facts: dict[str, Any], time: str) -> str:
-    wait, busy = facts["wait_mean_hours"], facts["utilisation"]
-    parts = [
-        f"something was waiting for it {facts['queue_share']:.0%} of {time}",
-        f"{facts['arrivals_per_week']:.1f} a week arrive, {facts['departures_per_week']:.1f} leave",
-        *([] if wait is None else [f"the wait is {_lasting(wait)} on average"]),
-        *([] if busy is None else [f"its people are busy {busy:.0%} of their time"]),
-    ]
-    return f"{name}: {'; '.join(parts)}."
+# The answer in words. ---------------------------------------------------------------------------------------------------
 
 
-def _why_estimated(name: str, facts: dict[str, Any], _time: str) -> str:
-    return (
-        f"Estimate: {name} or the step after it; no status says what waits, but with {facts['wip_mean']:.1f} items on average "
-        f"the time in it grows with what is inside (rank correlation {facts['grows_with_wip']:.2f})."
-    )
+def _of_time(calendar: Calendar | None, told: Calendar | None) -> str:
+    if calendar is not None:
+        return "working time"
+    if told is None:
+        return "the time"
+    return f"the hours in which work is done ({', '.join(told.workdays)} {told.hours[0]}–{told.hours[1]}, as the log shows)"
 
 
-def _why_none(table: pd.DataFrame, facts: dict[str, Any], best: int, estimated: bool, time: str) -> str:
-    longest = int(table["dwell_total"].to_numpy().argmax())
-    share = table["dwell_total"][longest] / table["dwell_total"].sum()
-    most = f"most time passes in {table['stage'][longest]} ({share:.0%})"
-    name = table["stage"][best]
-    if estimated:
-        return (
-            f"No capacity constraint: in no stage time grows with what is inside ({name}: {facts['grows_with_wip']:.2f}); {most}."
+@dataclass(frozen=True)
+class _Answer:
+    """The ranking, and one sentence with its numbers."""
+
+    table: pd.DataFrame
+    evidence: list[dict[str, Any]]
+    rule: _Rule
+    score: Floats
+    by_growth: bool
+    time: str
+
+    def ranking(self, place: int | None) -> pd.DataFrame:
+        """Stages with capacity: the named one first, the others by score."""
+        score = np.where(self.rule.candidates, self.score, np.nan)
+        frame = pd.DataFrame({"stage": self.table["stage"], "score": score, "evidence": pd.Series(self.evidence, dtype="object")})
+        named = np.arange(len(frame)) == (-1 if place is None else place)
+        frame = frame.assign(named=named)[self.table["has_capacity"].to_numpy(dtype=bool)]
+        frame = frame.sort_values(["named", "score"], ascending=[False, False], kind="stable", ignore_index=True)
+        return frame.drop(columns="named")
+
+    def why(self, place: int | None, n: int) -> str:
+        if not len(self.table) or not self.table["dwell_total"].sum() > 0:
+            return "No work was in any stage in this window, so there is no constraint to name."
+        if not self.rule.candidates.any():
+            return "No stage has capacity: all of them only hold work, so none can be the constraint."
+        if n < ENOUGH:
+            return f"Only {n} items were finished in this window: {ENOUGH - n} more are needed before a constraint can be named."
+        if place is None or place < 0:
+            return f"No capacity constraint: {self.why_none()}; {self.longest()}."
+        return f"Estimate: {self.why_growth(place)}." if self.by_growth else f"{self.why_queue(place)}."
+
+    def why_queue(self, place: int) -> str:
+        facts = self.evidence[place]
+        wait, busy, shared = facts["wait_mean_hours"], facts["utilisation"], facts["shared_with"]
+        parts = [
+            f"something was waiting for it {facts['queue_share']:.0%} of {self.time}",
+            f"{facts['arrivals_per_week']:.1f} a week arrive, {facts['departures_per_week']:.1f} leave",
+            *([] if wait is None else [f"the wait is {_lasting(wait)} on average"]),
+            f"it is asked for {facts['load']:.0%} of what it does while work waits",
+            *([] if busy is None else [_busy(busy, facts["load"])]),
+            *([] if shared is None else [f"its people also work in {shared}, so it is they who are short"]),
+        ]
+        return f"{self.table['stage'][place]}: {'; '.join(parts)}"
+
+    def why_growth(self, place: int) -> str:
+        facts, name = self.evidence[place], self.table["stage"][place]
+        more = (
+            f"no more leaves it with more than {facts['output_grows_up_to']:.0f} items inside, "
+            f"and that many were in it {facts['beyond_share']:.0%} of {self.time}"
         )
-    return (
-        f"No capacity constraint: something was waiting for {name}, the fullest queue, {facts['queue_share']:.0%} of {time}, "
-        f"less than {THRESHOLD:.0%}; {most}."
-    )
+        if self.rule.queues:
+            return f"{name}; people have several items in work at the same time, which hides what waits, but {more}"
+        return f"{name} or the step after it; no status says what waits, but {more}"
+
+    def why_none(self) -> str:
+        if not self.rule.queues:
+            return "in no stage does more work inside leave the output as it is for long"
+        shares = [
+            facts["queue_share"] if candidate else -1 for facts, candidate in zip(self.evidence, self.rule.candidates, strict=True)
+        ]
+        fullest = int(np.argmax(shares))
+        name, facts = self.table["stage"][fullest], self.evidence[fullest]
+        waited = f"something was waiting for {name}, the fullest queue, {facts['queue_share']:.0%} of {self.time}"
+        if facts["queue_share"] < WAITS:
+            return f"{waited}, less than {WAITS:.0%}"
+        return (
+            f"{waited}, but that asks for only {facts['load']:.0%} of what it does while work waits, as where work comes in batches"
+        )
+
+    def longest(self) -> str:
+        total = self.table["dwell_total"]
+        place = int(total.to_numpy().argmax())
+        return f"most time passes in {self.table['stage'][place]} ({total[place] / total.sum():.0%})"
+
+
+def _busy(busy: float, load: float) -> str:
+    if busy > 1.05:
+        return f"there are {busy:.1f} times as many items in work as people"
+    if load - busy > 0.2:
+        return f"its people log work in only {busy:.0%} of their time, so they have other work too"
+    return f"its people are busy {busy:.0%} of their time"
 
 
 def _lasting(hours: float) -> str:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from vsm.config import Calendar
-from vsm.metrics.constraint import ENOUGH, Constraint, constraint
+from vsm.metrics.constraint import ENOUGH, Constraint, constraint, history
 from vsm.scope import Scope
+from vsm.simulate import Line, Step, seen, simulate
 from vsm.workflow import Stage
 
 UTC = ZoneInfo("UTC")
@@ -99,7 +100,7 @@ def test_the_answer_brings_its_evidence(planted: Build, line: Build) -> None:
     assert found.confidence is not None
     assert found.confidence > 0.8
     first = found.ranking.iloc[0]
-    assert (first["stage"], first["score"]) == ("Review", first["evidence"]["queue_share"])
+    assert (first["stage"], first["score"]) == ("Review", first["evidence"]["queue_share"] * first["evidence"]["load"])
     worked_on = told.visits[told.visits["stage"] == "Review"]
     work = (worked_on["finished"].fillna(WINDOW.end) - worked_on["started"]).sum() / pd.Timedelta(hours=1)
     assert first["evidence"]["utilisation"] == pytest.approx(work / (2 * WINDOW.hours), rel=0.02)
@@ -187,3 +188,86 @@ def test_renaming_stages_and_the_zone_change_nothing(planted: Build, line: Build
     here = asked(told)
     assert (other.stage, other.confidence) == (names["Review"], here.confidence)
     assert other.ranking["score"].tolist() == here.ranking["score"].tolist()
+
+
+# What fills queues but is no lack of capacity, and what hides a lack of it. ---------------------------------------------------
+
+
+def simulated(line: Line, seed: int, days: int = 150, **view: bool) -> Constraint:
+    told = seen(simulate(line, seed, days * 24), **view)
+    return constraint(told.visits, told.stages, told.items, told.scope, line.calendar, UTC)
+
+
+def steps_of(busy: float, at: int, per_hour: float, **fields: str) -> tuple[Step, ...]:
+    shares = [busy if place == at else 0.45 for place in range(len(NAMES))]
+    return tuple(
+        Step(name, people, share * people / per_hour, **fields) for name, people, share in zip(NAMES, PEOPLE, shares, strict=True)
+    )
+
+
+def test_a_fortnights_tickets_at_once_are_no_lack_of_capacity() -> None:
+    line = Line(steps_of(0.45, 0, 0.15), batch=50, every=14 * 24.0)
+    found = simulated(line, 1)
+    assert found.stage is None
+    assert "as where work comes in batches" in found.why
+    assert found.ranking["evidence"][0]["queue_share"] > 0.35
+
+
+def test_people_with_other_work_are_found_though_they_look_idle() -> None:
+    line = Line(steps_of(0.5, 2, 0.15), per_hour=0.15, hidden=(("Review", 0.44),))
+    found = simulated(line, 2)
+    assert found.stage == "Review"
+    assert "so they have other work too" in found.why
+    assert found.ranking["evidence"][0]["utilisation"] < 0.6 < found.ranking["evidence"][0]["load"]
+
+
+def test_shared_people_are_named_with_the_stages_that_share_them() -> None:
+    steps = list(steps_of(0.45, 0, 0.1))
+    for place in (1, 3):
+        steps[place] = replace(steps[place], pool="we", people=3, hours=0.47 * 3 / 0.1)
+    found = simulated(Line(tuple(steps), per_hour=0.1), 3)
+    other = {"Dev": "Test", "Test": "Dev"}
+    assert found.stage in other
+    assert f"its people also work in {other[found.stage]}, so it is they who are short" in found.why
+
+
+def test_several_items_in_work_at_once_hide_the_queue_but_not_the_constraint() -> None:
+    line = Line(steps_of(0.95, 3, 0.12), per_hour=0.12, at_once=4, slice=4.0)
+    found = simulated(line, 4)
+    assert found.stage == "Test"
+    calm = simulated(Line(steps_of(0.5, 3, 0.12), per_hour=0.12, at_once=4, slice=4.0), 4)
+    assert calm.stage is None
+
+
+def test_nights_do_not_look_like_queues_where_no_calendar_is_configured() -> None:
+    line = Line(steps_of(0.5, 0, 0.6), per_hour=0.15, calendar=Calendar(), nights=True)
+    told = seen(simulate(line, 1, 150 * 24))
+    found = constraint(told.visits, told.stages, told.items, told.scope, None, UTC)
+    assert found.stage is None
+    assert "(mon, tue, wed, thu, fri 09:00–17:00, as the log shows)" in found.why
+
+
+def test_the_constraint_moves_and_its_history_says_when() -> None:
+    first, then = (Line(steps_of(0.95, at, 0.15), per_hour=0.15) for at in (1, 3))
+    one, two = seen(simulate(first, 1, 26 * 168)), seen(simulate(then, 2, 26 * 168))
+    later = pd.Timedelta(weeks=26)
+    moved = two.visits.assign(
+        item=two.visits["item"] + "b", **{name: two.visits[name] + later for name in ("queued", "started", "finished", "left")}
+    )
+    items = two.items.assign(
+        item=two.items["item"] + "b", created_at=two.items["created_at"] + later, done_at=two.items["done_at"] + later
+    )
+    visits = pd.concat([one.visits[one.visits["left"].notna()], moved], ignore_index=True)
+    scope = Scope(one.scope.start, two.scope.end + later)
+    table = history(visits, one.stages, pd.concat([one.items, items], ignore_index=True), scope, None, UTC, weeks=13, every=13)
+    assert table["stage"].tolist() == ["Dev", "Dev", "Test", "Test"]
+    assert table["end"].iloc[-1] == scope.end
+    assert (table["n"] > ENOUGH).all()
+    assert table["confidence"].between(0, 1).all()
+
+
+def test_a_window_shorter_than_its_history_has_one_row(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3)
+    table = history(told.visits, told.line, told.items, WINDOW, None, UTC, weeks=26)
+    assert table["stage"].tolist() == ["Review"]
+    assert (table["start"].iloc[0], table["end"].iloc[0]) == (WINDOW.start, WINDOW.end)

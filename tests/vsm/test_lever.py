@@ -1,0 +1,70 @@
+"""The lever: what the simulation fitted to the log says, against what the real line would have done."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from vsm.lever import lever
+from vsm.simulate import DONE, Line, Step, seen, simulate, with_more
+
+UTC = ZoneInfo("UTC")
+HOURS = 24 * 110
+PEOPLE, RATE = (2, 3, 2, 1), 0.11
+
+
+def line(busy: float, at: int) -> Line:
+    shares = [busy if place == at else 0.5 for place in range(len(PEOPLE))]
+    return Line(
+        tuple(
+            Step(f"S{place}", people, share * people / RATE)
+            for place, (people, share) in enumerate(zip(PEOPLE, shares, strict=True))
+        ),
+        per_hour=RATE,
+    )
+
+
+def true_cut(planted: Line, place: int, seed: int) -> float:
+    """By how much the same line with more capacity, in the same weeks, has a shorter mean lead time."""
+    means = []
+    for one in (planted, with_more(planted, place)):
+        run = simulate(one, seed, HOURS)
+        done = run.what == DONE
+        means.append((run.at[done] - run.born[run.item[done]]).mean())
+    return float(1 - means[1] / means[0])
+
+
+@pytest.mark.parametrize(("at", "seed"), [(0, 1), (1, 2), (2, 3)])
+def test_the_planted_stage_is_the_lever_and_its_cut_is_near_the_true_one(at: int, seed: int) -> None:
+    planted = line(0.92, at)
+    told = seen(simulate(planted, seed, HOURS))
+    found = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
+    assert found.stage == f"S{at}"
+    assert found.cut == pytest.approx(true_cut(planted, at, seed), abs=0.12)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.cut is not None
+    assert found.low <= found.cut <= found.high
+    assert f"S{at}" in found.why
+    assert found.table["cut"].is_monotonic_decreasing
+    assert set(found.table["stage"]) == {"S0", "S1", "S2", "S3"}
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    told = seen(simulate(line(0.9, 1), 5, HOURS))
+    one, two = (lever(told.visits, told.stages, told.items, told.scope, None, UTC) for _ in range(2))
+    assert one.table.equals(two.table)
+    assert one.why == two.why
+
+
+def test_a_few_items_move_nothing() -> None:
+    told = seen(simulate(line(0.9, 1), 5, 24 * 7))
+    found = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
+    assert (found.stage, found.cut, len(found.table)) == (None, None, 0)
+    assert "more are needed" in found.why
+
+
+def test_without_ready_columns_it_is_not_known_how_long_work_takes() -> None:
+    told = seen(simulate(line(0.9, 1), 5, HOURS), "single")
+    found = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
+    assert found.stage is None
+    assert found.why == "In no stage is it known how long work takes, so nothing can be simulated."
