@@ -31,6 +31,34 @@ def rework_loops(stream: "nx.DiGraph[str]") -> list[frozenset[str]]:
     return [frozenset(group) for group in nx.strongly_connected_components(stream) if len(group) > 1]
 
 
+def loops(stream: "nx.DiGraph[str]", expected: pd.DataFrame) -> pd.DataFrame:
+    """Where work goes round: a row for each stage of each loop, the loop with the most extra visits first.
+
+    loop (its stages in map order, as text), stage, sent_back (moves from it to an earlier stage of
+    the loop), observed, expected, once and extra (visits an item, `rework.expected_visits`; missing
+    for a stage that no ended item was in).
+    """
+    rows = []
+    known = expected.set_index("stage")
+    for group in rework_loops(stream):
+        names = sorted(group, key=lambda name: int(stream.nodes[name]["position"]))
+        for place, name in enumerate(names):
+            back = sum(int(stream.edges[name, to]["n"]) for to in names[:place] if stream.has_edge(name, to))
+            told = {what: known[what].get(name) for what in ("observed", "expected", "once", "extra")}
+            rows.append({"loop": " ↔ ".join(names), "stage": name, "sent_back": back, **told})
+    frame = pd.DataFrame(rows, columns=list(LOOPS)).astype(LOOPS)
+    most = frame.groupby("loop")["extra"].transform("sum")
+    return frame.assign(most=most).sort_values(["most", "loop"], ascending=[False, True], kind="stable", ignore_index=True)[
+        [*LOOPS]
+    ]
+
+
+LOOPS = {
+    "loop": "str", "stage": "str", "sent_back": "int64", "observed": "float64", "expected": "float64", "once": "float64",
+    "extra": "float64",
+}  # fmt: skip
+
+
 def _own(stream: "nx.DiGraph[str]", name: str, accurate: pd.DataFrame) -> float | None:
     """The %C&A of what a stage hands on, over its receivers by how much each took in."""
     mine = accurate[(accurate["from"] == name) & accurate["value"].notna() & (accurate["n"] > 0)]

@@ -4,7 +4,7 @@ import networkx as nx
 import pandas as pd
 import pytest
 
-from vsm.stream import graph, rework_loops
+from vsm.stream import graph, loops, rework_loops
 
 STAGES = ["Dev", "Review", "Test", "Train"]
 
@@ -79,3 +79,28 @@ def test_the_known_answer_log() -> None:
 def test_no_stages_and_no_moves() -> None:
     assert stream("", stages=[]).number_of_nodes() == 0
     assert list(stream("").edges) == []
+
+
+def test_a_loop_is_told_stage_by_stage_with_what_goes_round_in_it() -> None:
+    made = stream("Dev>Review 4, Review>Dev 1, Review>Test 3, Test>Train 3, Train>Test 1")
+    expected = pd.DataFrame(
+        {
+            "stage": pd.Series(["Dev", "Review", "Test"], dtype="str"),
+            "observed": [1.2, 1.3, 1.1], "expected": [1.2, 1.3, 1.1], "once": [1.0, 1.0, 1.0], "extra": [0.2, 0.3, 0.1],
+        }
+    )  # fmt: skip
+    told = loops(made, expected)
+    assert told[["loop", "stage", "sent_back"]].to_numpy().tolist() == [
+        ["Dev ↔ Review", "Dev", 0], ["Dev ↔ Review", "Review", 1], ["Test ↔ Train", "Test", 0], ["Test ↔ Train", "Train", 1],
+    ]  # fmt: skip
+    assert told["extra"].tolist()[:3] == [0.2, 0.3, 0.1]
+    assert told["extra"].isna().tolist() == [False, False, False, True]  # no ended item was in it
+
+
+def test_without_loops_there_are_no_rows_but_their_columns() -> None:
+    none = pd.DataFrame({name: pd.Series(dtype="float64") for name in ("observed", "expected", "once", "extra")}).assign(
+        stage=pd.Series(dtype="str")
+    )
+    told = loops(stream("Dev>Review 4"), none)
+    assert told.empty
+    assert told.columns.tolist() == ["loop", "stage", "sent_back", "observed", "expected", "once", "extra"]

@@ -26,7 +26,7 @@ def cumulative(visits: pd.DataFrame, items: pd.DataFrame, line: "Sequence[Stage]
     it); a cancelled item leaves the stages by crossing to the line Cancelled, under which are the
     items that are over, and under Done those that were finished.
     """
-    days, ends = _days(scope, zone)
+    days, ends = days_of(scope, zone)
     reached = _reached(visits, items, line)
     names = [*(stage.name for stage in line), CANCELLED, DONE]
     counts = np.array([np.searchsorted(np.sort(times), ends, side="right") for times in reached]).reshape(len(names), len(days))
@@ -45,7 +45,7 @@ def wip_by_day(visits: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> pd.DataFra
 
     The means, weighted by their part of the day, give the mean of the window exactly.
     """
-    days, ends = _days(scope, zone)
+    days, ends = days_of(scope, zone)
     queued, left = np.sort(micros(visits["queued"])), np.sort(_or_never(micros(visits["left"])))
     count = np.searchsorted(queued, ends, side="right") - np.searchsorted(left, ends, side="right")
     edges = np.concatenate([[micro(scope.start)], ends])
@@ -64,7 +64,7 @@ def _hours_up_to(times: Micros, edges: Micros) -> Floats:
     return hours
 
 
-def _days(scope: Scope, zone: ZoneInfo) -> tuple[pd.DatetimeIndex, Micros]:
+def days_of(scope: Scope, zone: ZoneInfo) -> tuple[pd.DatetimeIndex, Micros]:
     """The window's days as naive local midnights, and the last instant of each that lies in the window."""
     first, last = (time.tz_convert(zone).tz_localize(None).normalize().as_unit("us") for time in (scope.start, scope.end))
     days = pd.date_range(first, last, freq="D", unit="us")

@@ -1,23 +1,39 @@
 """Moves between stages, and handoffs: the moves on which work changes hands."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from vsm.metrics.figure import Figure, definition, hours, mean, nearest_rank
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
-from vsm.metrics.stages import visit_before
+from vsm.metrics.stages import Codes, visit_before
+from vsm.models import SEPARATOR
 from vsm.scope import Scope
+from vsm.working_time import Floats, micros
+
+FEWEST = 8  # moves of each kind that it takes to compare their waits
+# Standard deviations from what chance would show. Much is compared, and what cannot be matched still tells a little: in a
+# sample in which no wait was planted on any change of hands, one of four comparisons lay beyond 2.4.
+CHANCE = 3.0
+PART = 0.2  # of a wait at least: what is less may come of what cannot be matched, however sure it is
 
 
 @dataclass(frozen=True)
 class Handoffs:
-    """How often finished items change hands, and between whom; frames of from, to, n and the mean wait in hours."""
+    """How often finished items change hands, between whom, and what that costs.
+
+    ``between_people``, ``between_teams``: `between`, a row a pair. ``cost_of_people``,
+    ``cost_of_teams``: `cost`, a row for each move from stage to stage.
+    """
 
     per_item: Figure
     between_people: pd.DataFrame
     between_teams: pd.DataFrame
+    cost_of_people: pd.DataFrame
+    cost_of_teams: pd.DataFrame
 
 
 def steps(visits: pd.DataFrame) -> pd.DataFrame:
@@ -126,12 +142,114 @@ def handoffs(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Handoff
         left_out(items, why),
         of=int(done.sum()),
     )
-    return Handoffs(per_item, _between(told, "person"), _between(told, "team"))
+    people, teams = cost(visits, told, "person"), cost(visits, told, "team")
+    return Handoffs(per_item, between(told, "person"), between(told, "team"), people, teams)
 
 
-def _between(told: pd.DataFrame, who: str) -> pd.DataFrame:
-    """From whom to whom work went, how often, and how long it then waited (mean hours); the most frequent first."""
-    changed = told[told[f"{who}_changed"]]
-    changed = pd.DataFrame({"from": changed[f"from_{who}"], "to": changed[f"to_{who}"], "wait": hours(changed["wait"])})
-    pairs = changed.groupby(["from", "to"])["wait"].agg(n="size", wait_mean="mean").reset_index()
-    return pairs.sort_values(["n", "from", "to"], ascending=[False, True, True], ignore_index=True)
+def cost(visits: pd.DataFrame, told: pd.DataFrame, who: Literal["person", "team", "either"]) -> pd.DataFrame:
+    """What a change of hands costs: how long work waits on moves with and without one, a row for each move from stage to stage.
+
+    `told`: moves (`steps`) of the visits. from, to, changed_n, changed_p50, changed_mean, kept_n,
+    kept_p50, kept_mean (hours from the end of work in one stage to its start in the next, where it
+    started and where it is known who had it), cost (the medians' difference; missing without moves
+    of both kinds). A full queue makes any wait longer, and others take up what those at hand have
+    no time for: so moves are matched that met as many waiting (none, one or two, three to six, and
+    so on). matched_n, matched_kept_n: changed and kept moves that could be matched; excess: by how
+    many hours the changed wait longer then, on average; share: of their waits; longer: whether that
+    is beyond chance, and a fifth of the wait or more, with at least eight of each kind. What costs may still be that other work is
+    handed on than is kept.
+    """
+    changed, known = _hands(told, who)
+    told = told.assign(changed=changed, hours=hours(told["wait"]), ahead=ahead(visits, told))[known & told["wait"].notna()]
+    rows = []
+    for (start, end), edge in told.groupby(["from", "to"]):
+        one, other = (edge.loc[edge["changed"] == side, "hours"].to_numpy() for side in (True, False))
+        sides = (("changed", one), ("kept", other))
+        row = {f"{name}_{what}": of(waits) for name, waits in sides for what, of in MEASURES.items()}
+        rows.append({"from": start, "to": end, **row, **_matched(edge)})
+    frame = pd.DataFrame(rows, columns=list(COST)).astype({name: kind for name, kind in COST.items() if name != "cost"})
+    return frame.assign(cost=(frame["changed_p50"] - frame["kept_p50"]).astype("float64"))
+
+
+MEASURES: dict[str, Callable[[Floats], float | None]] = {"n": len, "p50": lambda waits: nearest_rank(waits, 0.5), "mean": mean}
+COST = {
+    "from": "str", "to": "str", "changed_n": "int64", "changed_p50": "float64", "changed_mean": "float64", "kept_n": "int64",
+    "kept_p50": "float64", "kept_mean": "float64", "cost": "float64", "matched_n": "int64", "matched_kept_n": "int64",
+    "excess": "float64", "share": "float64", "longer": "bool",
+}  # fmt: skip
+
+
+def _hands(told: pd.DataFrame, who: str) -> "tuple[pd.Series[bool], pd.Series[bool]]":
+    """On which moves they change, and of which it is known."""
+    if who == "either":
+        return told["changed"], told["known"]
+    return told[f"{who}_changed"], told["people_known" if who == "person" else "teams_known"]
+
+
+def ahead(visits: pd.DataFrame, told: pd.DataFrame) -> Codes:
+    """How many others wait for the stage that each move goes to, at that moment."""
+    found = np.zeros(len(told), dtype="int64")
+    served = visits["started"].fillna(visits["left"])
+    for stage, rows in told.reset_index(drop=True).groupby("to").indices.items():
+        here = (visits["stage"] == stage).to_numpy()
+        came, taken = np.sort(micros(visits["queued"][here])), np.sort(micros(served[here & served.notna().to_numpy()]))
+        at = micros(told["at"].iloc[rows])
+        found[rows] = np.searchsorted(came, at, side="left") - np.searchsorted(taken, at, side="right")
+    return np.maximum(found, 0)
+
+
+def _matched(edge: pd.DataFrame) -> dict[str, object]:
+    """Waits with a change of hands beside those without, among moves that met as many waiting: a rank sum over such groups."""
+    n = kept_n = 0
+    longer_by = waited = distance = spread = 0.0
+    for _, group in edge.groupby(np.log2(edge["ahead"] + 1).astype("int64")):
+        changed = group["changed"].to_numpy(dtype=bool)
+        one, other = int(changed.sum()), int((~changed).sum())
+        if one and other:
+            waits, size = group["hours"].to_numpy(), one + other
+            n, kept_n = n + one, kept_n + other
+            longer_by += one * float(waits[changed].mean() - waits[~changed].mean())
+            waited += float(waits[changed].sum())
+            ties = group["hours"].value_counts().to_numpy(dtype="float64")
+            distance += float(group["hours"].rank().to_numpy()[changed].sum()) - one * (size + 1) / 2
+            spread += one * other / 12 * (size + 1 - float((ties**3 - ties).sum()) / (size * (size - 1)))
+    enough = min(n, kept_n) >= FEWEST and longer_by > 0 and longer_by >= PART * waited and spread > 0
+    return {
+        "matched_n": n,
+        "matched_kept_n": kept_n,
+        "excess": longer_by / n if n else None,
+        "share": min(max(longer_by / waited, 0.0), 1.0) if waited else None,
+        "longer": bool(enough and distance / np.sqrt(spread) >= CHANCE),
+    }
+
+
+def between(told: pd.DataFrame, who: Literal["person", "team"]) -> pd.DataFrame:
+    """From whom to whom work went, how often, and how long it then waited; the most frequent first.
+
+    from, to, n, wait_n, wait_p50, wait_mean (hours, of the moves on which work began), kept_n and
+    kept_p50: of the same moves from stage to stage where they did not change hands.
+    """
+    changed, known = _hands(told, who)
+    told = told.assign(hours=hours(told["wait"]), edge=pd.factorize(told["from"] + SEPARATOR + told["to"])[0])
+    sides = [f"from_{who}", f"to_{who}"]
+    pairs = told[changed].groupby(sides)
+    frame = pairs.agg(n=("item", "size"), wait_n=("hours", "count"), wait_mean=("hours", "mean"), wait_p50=("hours", _middle))
+    edges = told[changed].drop_duplicates([*sides, "edge"]).sort_values("edge").groupby(sides)["edge"].agg(tuple)
+    same = {ways: told.loc[known & ~changed & told["edge"].isin(ways), "hours"].dropna() for ways in set(edges)}
+    frame = frame.assign(
+        kept_n=edges.map({ways: len(waits) for ways, waits in same.items()}),
+        kept_p50=edges.map({ways: nearest_rank(waits, 0.5) for ways, waits in same.items()}),
+    )
+    frame = frame.reset_index().rename(columns=dict(zip(sides, ("from", "to"), strict=True)))[list(BETWEEN)].astype(BETWEEN)
+    return frame.sort_values(["n", "from", "to"], ascending=[False, True, True], ignore_index=True)
+
+
+def _middle(waits: "pd.Series[float]") -> float:
+    found = nearest_rank(waits, 0.5)
+    return np.nan if found is None else found
+
+
+BETWEEN = {
+    "from": "str", "to": "str", "n": "int64", "wait_n": "int64", "wait_p50": "float64", "wait_mean": "float64",
+    "kept_n": "int64", "kept_p50": "float64",
+}  # fmt: skip

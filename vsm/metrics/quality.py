@@ -1,132 +1,441 @@
 """Data quality: what in the data makes numbers smaller, later or silent than they should be, and what to do about it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
+from vsm import pipeline, workflow
+from vsm.events import chained
+from vsm.frames import among, looked_up
+from vsm.links import Links
+from vsm.metrics.blocked import flags
+from vsm.metrics.figure import hours
+from vsm.models import SEPARATOR, TABLES, kind
 from vsm.pipeline import Flow, StreamFlow
 
 COLUMNS = ("check", "rows", "effect", "remedy")
+LOW = 0.5  # of what could be linked; with less, a number that needs the link speaks of the smaller part
+FEW = 10  # of so few a share says nothing
+SETTLED = pd.Timedelta(days=28)  # a change merged longer ago should have reached production
+AHEAD = pd.Timedelta(hours=1)  # by which a source's clock may be ahead of ours
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: how many rows it concerns, what that does to the numbers, what would mend it."""
+    """One check: the rows that it concerns, what that does to the numbers, what would mend it."""
 
     check: str
-    rows: int
+    found: pd.DataFrame
     effect: str
     remedy: str
 
 
-def quality(flow: Flow, streams: tuple[StreamFlow, ...]) -> pd.DataFrame:
-    """Every check that found something: check, rows, effect, remedy; the most rows first."""
-    found = [*_of_configuration(flow, streams), *_of_tickets(flow), *_of_items(streams), *_of_delivery(flow)]
-    found = sorted((finding for finding in found if finding.rows), key=lambda finding: (-finding.rows, finding.check))
-    return pd.DataFrame([finding.__dict__ for finding in found], columns=list(COLUMNS)).astype({"rows": "int64"})
+def quality(flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Every check that found something: check, rows (how many), effect, remedy; the most rows first.
 
-
-def _of_configuration(flow: Flow, streams: tuple[StreamFlow, ...]) -> list[Finding]:
-    findings = [
-        Finding(
-            f"status {status!r} of stream {stream.name!r} has no meaning",
-            count,
-            "items stay in the stage that they were in before",
-            "name it in the stream's new, done, cancelled, ignored or in a stage",
-        )
-        for stream in streams
-        for status, count in stream.unknown.items()
+    `harvested`: when the store was last filled, if that is known: dates after it are found only then.
+    """
+    told = [
+        {"check": one.check, "rows": len(one.found), "effect": one.effect, "remedy": one.remedy}
+        for one in findings(flow, streams, harvested)
     ]
-    homeless = Finding(
+    told = sorted((row for row in told if row["rows"]), key=lambda row: (-int(str(row["rows"])), str(row["check"])))
+    return pd.DataFrame(told, columns=list(COLUMNS)).astype({"check": "str", "rows": "int64", "effect": "str", "remedy": "str"})
+
+
+def rows(check: str, flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> pd.DataFrame:
+    """The rows behind one check, as many as it counts. Raises KeyError for a check that is none."""
+    for one in findings(flow, streams, harvested):
+        if one.check == check:
+            return one.found.reset_index(drop=True)
+    raise KeyError(check)
+
+
+def findings(flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> Iterator[Finding]:
+    """Every check with its rows, whether it found something or not."""
+    yield from _of_configuration(flow, streams)
+    yield from _of_histories(flow)
+    yield from _of_items(flow, streams)
+    yield from _of_families(flow, streams)
+    yield from _of_links(flow, streams)
+    yield from _of_clocks(flow)
+    yield from _of_incidents(flow.links)
+    if harvested is not None:
+        yield from _of_the_future(flow, harvested)
+
+
+def _of_configuration(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+    for stream in streams:
+        for status in stream.unknown:
+            said = (stream.log["event"] == "status") & (stream.log["status"] == status)
+            yield Finding(
+                f"status {status!r} of stream {stream.name!r} has no meaning",
+                stream.log.loc[said, ["item", "at", "status"]],
+                "items stay in the stage that they were in before",
+                "name it in the stream's new, done, cancelled, ignored or in a stage",
+            )
+    yield Finding(
         "items that no stream claims",
-        len(flow.homeless),
+        flow.homeless[_about(flow.homeless)],
         "they are in no number",
         "add their application, project, team or repository to a stream",
     )
-    return [*findings, homeless]
+    yield Finding(
+        "items that several streams claim",
+        _claimed_twice(flow),
+        "they are counted in the first of them in the file only",
+        "let one stream name their application, project, team or repository",
+    )
 
 
-def _of_tickets(flow: Flow) -> list[Finding]:
+def _claimed_twice(flow: Flow) -> pd.DataFrame:
+    items = flow.links.items
+    claimed = {stream.name: pipeline.claims(stream, items) for stream in workflow.streams(flow.config)}
+    several = sum(mask.astype("int64") for mask in claimed.values()) > 1
+    found = items[several]
+    names = [" and ".join(name for name, mask in claimed.items() if mask.at[row]) for row in found.index]
+    return found[_about(found)].assign(streams=pd.Series(names, index=found.index, dtype="str"))
+
+
+def _of_histories(flow: Flow) -> Iterator[Finding]:
     moves, tickets = flow.facts.transitions, flow.facts.tickets
-    created = moves.merge(tickets[["key", "created_at"]], left_on="ticket", right_on="key")
-    silent = ~tickets["key"].isin(moves["ticket"])
-    return [
-        Finding(
-            "transitions of tickets that were never read",
-            int((~moves["ticket"].isin(tickets["key"])).sum()),
-            "they are not counted",
-            "collect or import the tickets that they belong to",
-        ),
-        Finding(
-            "transitions before their ticket was created",
-            int((created["at"] < created["created_at"]).sum()),
-            "the ticket seems to have started before it was asked for",
-            "check the clock and the time zone of the tracker",
-        ),
-        Finding(
-            "tickets without any change of status",
-            int(silent.sum()),
-            "they have no stages and no cycle time",
-            "collect the tickets' histories, or leave such tickets out",
-        ),
-    ]
+    read = among(moves["ticket"], tickets["key"])
+    created = looked_up(moves["ticket"], tickets.set_index("key")["created_at"])
+    yield Finding(
+        "transitions of tickets that were never read",
+        _moves(moves[~read]),
+        "they are not counted",
+        "collect or import the tickets that they belong to",
+    )
+    yield Finding(
+        "transitions before their ticket was created",
+        _moves(moves.assign(created_at=created)[moves["at"] < created], "created_at"),
+        "the ticket seems to have started before it was asked for",
+        "check the clock and the time zone of the tracker",
+    )
+    silent = ~among(tickets["key"], moves["ticket"])
+    yield Finding(
+        "tickets without any change of status",
+        tickets.loc[silent, ["key", "title", "status", "created_at"]],
+        "they have no stages and no cycle time",
+        "collect the tickets' histories, or leave such tickets out",
+    )
+    yield from _of_chains(chained(moves[read]), tickets)
 
 
-def _of_items(streams: tuple[StreamFlow, ...]) -> list[Finding]:
+def _of_chains(path: pd.DataFrame, tickets: pd.DataFrame) -> Iterator[Finding]:
+    """Whether each history is whole: `path` in the order of its chain."""
+    before = path["to_status"].shift().where(path["ticket"] == path["ticket"].shift())
+    broken = before.notna() & path["from_status"].notna() & (before != path["from_status"])
+    yield Finding(
+        "transitions that do not begin where the last one ended",
+        _moves(path.assign(before=before)[broken], "before"),
+        "a change of status is missing: time counts for the stage before it",
+        "collect these tickets' histories again in full",
+    )
+    last = path.drop_duplicates("ticket", keep="last").set_index("ticket")["to_status"]
+    ended = looked_up(tickets["key"], last)
+    apart = tickets["status"].notna() & ended.notna() & (tickets["status"] != ended)
+    yield Finding(
+        "tickets whose status is not where their history ends",
+        tickets.assign(history_ends=ended).loc[apart, ["key", "title", "status", "history_ends"]],
+        "they are counted where their history ends",
+        "collect these tickets' histories again in full",
+    )
+
+
+def _moves(moves: pd.DataFrame, *more: str) -> pd.DataFrame:
+    return moves[["ticket", "at", "from_status", "to_status", *more]]
+
+
+def _of_items(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
     if not streams:
-        return []
-    items = pd.concat([stream.items for stream in streams], ignore_index=True)
-    done = items["done_at"].notna()
-    return [
-        Finding(
-            "items that were done without ever being started",
-            int((done & items["first_started"].isna()).sum()),
-            "they count as throughput and have no cycle time: cycle time speaks of the others only",
-            "record when work begins, or give the stage a starting event",
-        ),
-        Finding(
-            "items that were reopened after they were done",
-            int((items["reopened"] > 0).sum()),
-            "they are done when they were done for good",
-            "nothing to mend: a sign of quality",
-        ),
-    ]
+        return
+    items = _items(streams)
+    done, started = items["done_at"].notna(), items["first_started"]
+    about = _about(items)
+    yield Finding(
+        "items that were done without ever being started",
+        items.loc[done & started.isna(), [*about, "done_at"]],
+        "they count as throughput and have no cycle time: cycle time speaks of the others only",
+        "record when work begins, or give the stage a starting event",
+    )
+    yield Finding(
+        "items that were done before their work began",
+        items.loc[started > items["done_at"], [*about, "first_started", "done_at"]],
+        "they count as throughput and have no cycle time",
+        "check which statuses are called done, and the clocks of the sources",
+    )
+    yield Finding(
+        "items that were reopened after they were done",
+        items.loc[items["reopened"] > 0, [*about, "reopened", "done_at"]],
+        "they are done when they were done for good",
+        "nothing to mend: a sign of quality",
+    )
+    yield Finding(
+        "changes of status after the item was done or cancelled",
+        _after_the_end(flow, items),
+        "the item ended before them: what is done in those statuses is in no number",
+        "if it is work, give it a stage before done; if it is filing, name the status in ignored",
+    )
+    yield from _of_flags(flow, items)
 
 
-def _of_delivery(flow: Flow) -> list[Finding]:
+def _after_the_end(flow: Flow, items: pd.DataFrame) -> pd.DataFrame:
+    """Transitions after the end of items that were not reopened by them."""
+    moves = flow.facts.transitions
+    ended = looked_up(moves["ticket"], items.set_index("item")["done_at"].fillna(items.set_index("item")["cancelled_at"]))
+    late = moves.assign(ended_at=ended)[moves["at"] > ended]
+    return _moves(late, "ended_at").sort_values(["ticket", "at"], kind="stable")
+
+
+def _of_flags(flow: Flow, items: pd.DataFrame) -> Iterator[Finding]:
+    spans = flags(flow.facts.ticket_changes, flow.facts.tickets.rename(columns={"key": "item"}))
+    ended = looked_up(spans["item"], items.set_index("item")["done_at"])
+    yield Finding(
+        "items that were flagged when they were done",
+        spans.assign(done_at=ended)[(spans["from"] <= ended) & ~(spans["to"] <= ended)],
+        "their blocked time ends with them, and was perhaps over before",
+        "take the flag away when the impediment is gone",
+    )
+
+
+def _of_families(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+    if not streams:
+        return
+    items = _items(streams)
+    whole = items.set_index("item")
+    children = items[items["parent"].notna()]
+    parent = children["parent"]
+    done = looked_up(parent, whole["done_at"])
+    found = children.assign(parent_done_at=done, parent_started_at=looked_up(parent, whole["first_started"]))
+    there = among(parent, items["item"])
+    is_open = children["done_at"].isna() & children["cancelled_at"].isna()
+    columns = [*_about(children), "parent"]
+    yield Finding(
+        "items that are open though their parent is done",
+        found.loc[is_open & done.notna(), [*columns, "parent_done_at"]],
+        "they are in progress and age, and are perhaps forgotten",
+        "close them, or open the parent again",
+    )
+    late = there & found["parent_started_at"].isna() & children["first_started"].notna()
+    yield Finding(
+        "items that were started though their parent was not",
+        found.loc[late, [*columns, "first_started"]],
+        "where parents are counted, their cycle time is missing or begins late",
+        "move the parent when its first part is started",
+    )
+
+
+def _of_links(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
     linked = flow.links
-    alone = linked.items["kind"] == "change"
+    tracked = len(flow.facts.tickets) > 0
+    alone = among(linked.changes["change"], linked.items.loc[linked.items["kind"] == "change", "item"]) & tracked
     merged = linked.changes["merged_at"].notna()
-    deployments = linked.deployments
-    return [
-        Finding(
-            "changes without a ticket",
-            int(alone.sum()) if len(flow.facts.tickets) else 0,
-            "they flow as items of their own",
-            "name the ticket in the branch, the title or a commit message",
-        ),
-        Finding(
-            "merged changes of which the first commit is not known",
-            int((merged & linked.changes["first_commit_at"].isna()).sum()),
-            "they have no change lead time",
-            "collect the pull requests from their forge: a squash merge hides the branch's commits from git",
-        ),
-        Finding(
-            "deployments of which the commit is not known",
-            int((deployments["production"] & deployments["sha"].isna()).sum()),
-            "their changes are guessed by time",
-            "let the pipeline report the commit that it deploys",
-        ),
-        Finding(
-            "incidents that are laid to no deployment",
-            int(linked.incidents["deployment"].isna().sum()),
-            "they are not in the change fail rate",
-            "name the deployment or at least the application in the incident",
-        ),
-        Finding(
-            "incidents left out by a label",
-            len(linked.excluded_incidents),
-            "they are in no number",
-            "nothing to mend: [incidents] exclude_labels says so",
-        ),
+    pull = linked.changes["kind"] == "pull_request"
+    columns = ["change", "title", "repository", "merged_at", "url"]
+    yield Finding(
+        "pull requests without a ticket",
+        linked.changes.loc[alone & pull, columns],
+        "they flow as items of their own",
+        "name the ticket in the branch, the title or a commit message",
+    )
+    yield Finding(
+        "commits to the default branch without a ticket",
+        linked.changes.loc[alone & ~pull, columns],
+        "they flow as items of their own",
+        "name the ticket in the commit message, or merge by pull request",
+    )
+    yield Finding(
+        "merged changes of which the first commit is not known",
+        linked.changes.loc[merged & linked.changes["first_commit_at"].isna(), [*columns, "start_rule"]],
+        "they have no change lead time",
+        "collect the pull requests from their forge: a squash merge hides the branch's commits from git",
+    )
+    live = linked.deployments[linked.deployments["production"]]
+    yield Finding(
+        "deployments of which the commit is not known",
+        live.loc[live["sha"].isna(), ["id", "application", "environment", "finished_at", "url"]],
+        "their changes are guessed by time",
+        "let the pipeline report the commit that it deploys",
+    )
+    stuck = _never_shipped(flow)
+    yield Finding(
+        "changes merged four weeks ago or longer that no deployment holds",
+        stuck[columns],
+        "they have no change lead time, and their items no lead time to production",
+        "let every deployment report its commit; name other names of production in [production] environments",
+    )
+    yield from _of_coverage(flow, streams)
+
+
+def _never_shipped(flow: Flow) -> pd.DataFrame:
+    """Merged changes of repositories from which something is deployed to production, that are not known to have got there."""
+    linked = flow.links
+    shipped = pd.concat([linked.deployment_changes["change"], linked.settled_changes["change"]])
+    changes = linked.changes[linked.changes["merged_at"].notna()]
+    held = among(changes["change"], shipped)
+    deployed = among(changes["repository"], changes.loc[held, "repository"])
+    if flow.now is None:
+        return changes.head(0)
+    return changes[deployed & ~held & (changes["merged_at"] < flow.now - SETTLED)]
+
+
+def _of_coverage(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+    """Where less than half of what could be linked is."""
+    linked = flow.links
+    items = _items(streams) if streams else linked.items.head(0).assign(done_at=pd.NaT)
+    done = items[(items["kind"] == "ticket") & items["done_at"].notna()]
+    with_change = among(done["item"], linked.item_changes["item"])
+    merged = linked.changes[linked.changes["merged_at"].notna()]
+    shipped = among(merged["change"], pd.concat([linked.deployment_changes["change"], linked.settled_changes["change"]]))
+    yield Finding(
+        "finished tickets to which no change is linked, and that is most of them",
+        _if_low(done[[*_about(done), "done_at"]], with_change, bool(len(linked.changes))),
+        "what needs both, such as lead time to production, speaks of the smaller part",
+        "name the ticket in the branch, the title or a commit message; collect the repositories that are missing",
+    )
+    yield Finding(
+        "merged changes that no deployment holds, and that is most of them",
+        _if_low(merged[["change", "title", "repository", "merged_at"]], shipped, bool(linked.deployments["production"].any())),
+        "change lead time speaks of the smaller part",
+        "let every deployment report its commit; name other names of production in [production] environments",
+    )
+    laid = linked.incidents["deployment"].notna()
+    yield Finding(
+        "incidents that are laid to no deployment, and that is most of them",
+        _if_low(linked.incidents[["id", "application", "title", "opened_at"]], laid, bool(linked.deployments["production"].any())),
+        "the change fail rate is too low",
+        "name the deployment or at least the application in the incident",
+    )
+
+
+def _if_low(of: pd.DataFrame, linked: "pd.Series[bool]", could: bool) -> pd.DataFrame:
+    """What is not linked, if it could be and most is not."""
+    low = could and len(of) >= FEW and float(linked.mean()) < LOW
+    return of[~linked] if low else of.head(0)
+
+
+def _of_clocks(flow: Flow) -> Iterator[Finding]:
+    facts, linked = flow.facts, flow.links
+    yield Finding(
+        "commits newer than the deployment that holds them",
+        _newer_than_deployed(flow),
+        "their change lead time is negative and left out, or too short",
+        "compare the clocks of the build server and of those who commit; a deployment may report the wrong commit",
+    )
+    pulls = facts.pull_requests
+    opened = looked_up(_number(facts.reviews), pulls.set_index(_number(pulls))["created_at"])
+    early = facts.reviews.assign(created_at=opened)[facts.reviews["submitted_at"] < opened]
+    yield Finding(
+        "reviews before their pull request was opened",
+        early[["repository", "number", "submitted_at", "created_at"]],
+        "review seems to take no time, and the wait for it is lost",
+        "check the clocks and time zones of the forge and of what was imported",
+    )
+    ended = pulls["merged_at"].fillna(pulls["closed_at"])
+    yield Finding(
+        "pull requests that ended before they were opened",
+        pulls.loc[ended < pulls["created_at"], ["repository", "number", "title", "created_at", "merged_at", "closed_at"]],
+        "their stages and lead times are wrong",
+        "check the clocks and time zones of the forge and of what was imported",
+    )
+    merged = pulls[pulls["merge_sha"].notna() & pulls["merged_at"].notna()]
+    committed = looked_up(_sha(merged["repository"], merged["merge_sha"]), _committed(flow))
+    apart = (hours(merged["merged_at"] - committed).abs() > AHEAD / pd.Timedelta(hours=1)) & (committed > merged["merged_at"])
+    yield Finding(
+        "pull requests merged an hour or more before their merge commit was made",
+        merged.assign(committed_at=committed).loc[apart, ["repository", "number", "title", "merged_at", "committed_at"]],
+        "git and the forge disagree on when things happened: waits between them are wrong",
+        "check the clock and time zone of the forge; a rewritten history looks like this, too",
+    )
+    yield Finding(
+        "builds, deployments or incidents that ended before they began",
+        _backwards(flow, linked),
+        "they last less than no time and are left out of durations",
+        "check the clocks and time zones of their sources",
+    )
+
+
+def _newer_than_deployed(flow: Flow) -> pd.DataFrame:
+    """Commits that a source says were deployed, and that were made after the deployment was finished."""
+    runs = flow.links.deployments[["id", "repository", "sha", "finished_at"]].rename(columns={"id": "deployment"})
+    stated = flow.facts.deployment_commits[["deployment", "repository", "sha"]]
+    ended = looked_up(stated["deployment"], runs.set_index("deployment")["finished_at"])
+    pairs = pd.concat([runs[runs["sha"].notna()], stated.assign(finished_at=ended)], ignore_index=True)
+    pairs = pairs.assign(committed_at=looked_up(_sha(pairs["repository"], pairs["sha"]), _committed(flow)))
+    late = pairs[pairs["committed_at"] > pairs["finished_at"]].drop_duplicates(["deployment", "repository", "sha"])
+    return late.sort_values(["deployment", "repository", "sha"])
+
+
+def _committed(flow: Flow) -> "pd.Series[pd.Timestamp]":
+    """When each commit was made, by repository and sha."""
+    commits = flow.facts.commits
+    return commits.set_index(_sha(commits["repository"], commits["sha"]))["committed_at"]
+
+
+def _sha(repository: pd.Series, sha: pd.Series) -> pd.Series:
+    return (repository + SEPARATOR + sha).astype("str")
+
+
+def _number(frame: pd.DataFrame) -> pd.Series:
+    return (frame["repository"] + SEPARATOR + frame["number"].astype("str")).astype("str")
+
+
+def _backwards(flow: Flow, linked: Links) -> pd.DataFrame:
+    """What ended before it began: table, id, began, ended."""
+    parts = [
+        frame.loc[frame[end] < frame[begin], ["id", begin, end]].set_axis(["id", "began", "ended"], axis=1).assign(table=table)
+        for table, frame, begin, end in (
+            ("builds", flow.facts.builds, "started_at", "finished_at"),
+            ("deployments", flow.facts.deployments, "started_at", "finished_at"),
+            ("incidents", linked.incidents, "opened_at", "resolved_at"),
+        )
     ]
+    return pd.concat(parts, ignore_index=True)[["table", "id", "began", "ended"]].astype({"table": "str"})
+
+
+def _of_incidents(linked: Links) -> Iterator[Finding]:
+    columns = ["id", "application", "title", "opened_at", "url"]
+    yield Finding(
+        "incidents that are laid to no deployment",
+        linked.incidents.loc[linked.incidents["deployment"].isna(), columns],
+        "they are not in the change fail rate",
+        "name the deployment or at least the application in the incident",
+    )
+    yield Finding(
+        "incidents left out by a label",
+        linked.excluded_incidents[columns],
+        "they are in no number",
+        "nothing to mend: [incidents] exclude_labels says so",
+    )
+
+
+def _of_the_future(flow: Flow, harvested: pd.Timestamp) -> Iterator[Finding]:
+    """Dates after the store was filled: nobody could know them."""
+    parts = []
+    for table in (field.name for field in fields(flow.facts)):
+        frame, key = getattr(flow.facts, table), TABLES[table].key_columns
+        for column in frame.columns:
+            if column != "origin" and kind(TABLES[table], column) == "time":
+                late = frame[frame[column] > harvested + AHEAD]
+                named = [late[name].astype("str") for name in key if kind(TABLES[table], name) != "time"]
+                told = named[0].str.cat(named[1:], sep=" ") if named else late[column].astype("str")
+                parts.append(pd.DataFrame({"table": table, "row": told, "column": column, "at": late[column]}))
+    found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    yield Finding(
+        "dates in the future",
+        found.sort_values(["at", "table", "row"], ignore_index=True),
+        "now is the newest fact: with it the window lies in the future, and everything seems old",
+        "check the clock and time zone of the source, or ask for a report up to a day with --to",
+    )
+
+
+def _items(streams: tuple[StreamFlow, ...]) -> pd.DataFrame:
+    return pd.concat([stream.items for stream in streams], ignore_index=True)
+
+
+def _about(items: pd.DataFrame) -> list[str]:
+    """What tells a reader which items they are."""
+    return [name for name in ("item", "title", "type", "url") if name in items.columns]

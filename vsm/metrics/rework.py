@@ -9,7 +9,9 @@ import pandas as pd
 from vsm.metrics.figure import Figure, definition
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
 from vsm.metrics.handoffs import steps
+from vsm.metrics.stages import visit_before
 from vsm.scope import Scope
+from vsm.working_time import Floats
 
 EDGE = ("from", "to")
 
@@ -20,7 +22,8 @@ class Rework:
 
     ``rolled``: its product along ``path``, the way that most work takes, None where there is no such
     way; to be checked against items.values["never_sent_back"]. ``loops``: from, to, n and share of
-    all moves from there, of moves to an earlier stage in the window.
+    all moves from there, of moves to an earlier stage in the window. ``expected``: how often an item
+    visits each stage, and how often it would if nothing were sent back (`expected_visits`).
     """
 
     items: Figure
@@ -28,6 +31,7 @@ class Rework:
     rolled: float | None
     path: tuple[str, ...]
     loops: pd.DataFrame
+    expected: pd.DataFrame
 
 
 def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
@@ -66,7 +70,7 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
     )
     accurate = percent_complete_accurate(visits, told, scope)
     path = main_path(accurate)
-    return Rework(figure, accurate, rolled(accurate, path), path, loops(told, visits, scope))
+    return Rework(figure, accurate, rolled(accurate, path), path, loops(told, visits, scope), expected_visits(visits, items, scope))
 
 
 def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
@@ -117,3 +121,43 @@ def loops(told: pd.DataFrame, visits: pd.DataFrame, scope: Scope) -> pd.DataFram
     back = told[told["backward"]].groupby(list(EDGE)).size().rename("n").reset_index()
     back = back.assign(n=back["n"].astype("int64"), share=back["n"] / back["from"].map(leaving).astype("float64"))
     return back.sort_values(["n", *EDGE], ascending=[False, True, True], ignore_index=True)
+
+
+def expected_visits(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """How often an item visits each stage until it ends, and how often it would if nothing were sent back.
+
+    Of items done or cancelled in the window, by the absorbing Markov chain of their moves: N =
+    (I − Q)⁻¹, with Q the shares of all visits of a stage that went on to each other one. A row a
+    stage, in the order of the map: stage, items, observed (visits ÷ items), expected (the same by
+    the chain), once (by the chain without moves to the same or an earlier stage, what is left taking
+    their place), extra (expected − once). Work sent back brings visits to all stages that follow:
+    they are in extra, too.
+    """
+    closed = (finished(items, scope) | (scope.holds(items["cancelled_at"]) & items["done_at"].isna())).to_numpy()
+    place = place_of(items, visits["item"])
+    mine = visits[(place >= 0) & closed[place]].reset_index(drop=True) if len(items) else visits.head(0)
+    order = mine.drop_duplicates("stage").sort_values("position")[["stage", "position"]].reset_index(drop=True)
+    code, before = pd.Index(order["stage"]).get_indexer(pd.Index(mine["stage"])), visit_before(mine)
+    size, number = len(order), mine["item"].nunique()
+    start = np.bincount(code[before < 0], minlength=size) / max(number, 1)
+    counts = np.zeros((size, size))
+    np.add.at(counts, (code[before[before >= 0]], code[before >= 0]), 1)
+    visited = np.bincount(code, minlength=size)
+    onward = np.triu(counts, 1)
+    leaving = visited - counts.sum(axis=1) + onward.sum(axis=1)  # of those that stayed, or went on
+    frame = pd.DataFrame({"stage": order["stage"], "items": np.full(size, number, dtype="int64")})
+    frame = frame.assign(
+        observed=visited / max(number, 1),
+        expected=visits_of_chain(start, counts / np.maximum(visited, 1)[:, None]),
+        once=visits_of_chain(start, onward / np.maximum(leaving, 1)[:, None]),
+    )
+    return frame.assign(extra=frame["expected"] - frame["once"])
+
+
+def visits_of_chain(start: Floats, moves: Floats) -> Floats:
+    """Expected visits of each state of an absorbing chain: start × (I − Q)⁻¹; `moves` is Q, what its rows lack is the end.
+
+    >>> visits_of_chain(np.array([1.0, 0.0]), np.array([[0.0, 1.0], [0.2, 0.0]])).round(4).tolist()
+    [1.25, 1.25]
+    """
+    return np.asarray(np.linalg.solve((np.eye(len(start)) - moves).T, start), dtype="float64")

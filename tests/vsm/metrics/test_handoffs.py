@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm.metrics.handoffs import handoffs, moves, steps
+from vsm.metrics.handoffs import cost, handoffs, moves, steps
 from vsm.metrics.stages import visit_before
 
 Build = Callable  # of the builders in conftest
@@ -98,9 +98,10 @@ def test_handoffs_are_told_between_people_and_between_teams(path: Build, scope: 
         A-2: Dev@ann/Core 01-01, Review~ 01-02, Review@bob/Core 01-03, done 01-04
     """)
     found = handoffs(told.visits, told.items, scope())
-    assert found.between_people.to_dict("records") == [
-        {"from": "ann", "to": "bob", "n": 2, "wait_mean": 12},
-        {"from": "bob", "to": "cat", "n": 1, "wait_mean": 0},
+    told_between = found.between_people[["from", "to", "n", "wait_n", "wait_p50", "wait_mean", "kept_n"]]
+    assert told_between.to_dict("records") == [
+        {"from": "ann", "to": "bob", "n": 2, "wait_n": 2, "wait_p50": 0, "wait_mean": 12, "kept_n": 0},
+        {"from": "bob", "to": "cat", "n": 1, "wait_n": 1, "wait_p50": 0, "wait_mean": 0, "kept_n": 0},
     ]
     assert counts(found.between_teams) == {("Core", "Ops"): 1}
     assert found.per_item.values == {"mean": 1.5, "moves_known": 1}
@@ -136,3 +137,78 @@ def test_the_order_of_the_rows_does_not_matter(
     order = list(range(len(visits)))
     dice.shuffle(order)  # type: ignore[attr-defined]
     pd.testing.assert_frame_equal(moves(visits, scope()), moves(visits.iloc[order].reset_index(drop=True), scope()))
+
+
+def moves_of(waits: list[tuple[str, float]], gap: float = 100.0) -> list[tuple[str, list[tuple[str, float]]]]:
+    """Items that wait so many hours before Review, in this team; Dev is Core's."""
+    return [
+        (
+            f"A-{n}",
+            [
+                ("Dev@ann/Core", n * gap),
+                ("Review~", n * gap + 1),
+                (f"Review@bob/{team}", n * gap + 1 + wait),
+                ("done", n * gap + 90),
+            ],
+        )
+        for n, (team, wait) in enumerate(waits)
+    ]
+
+
+def test_what_a_change_of_team_costs_is_told_beside_the_same_move_without_one(path: Build, scope: Build) -> None:
+    told = path(moves_of([("Ops" if n % 2 else "Core", 20.0 + n if n % 2 else 1.0 + n) for n in range(20)]))
+    row = handoffs(told.visits, told.items, scope("01-01", "12-31")).cost_of_teams.iloc[0]
+    assert row[["from", "to", "changed_n", "kept_n"]].tolist() == ["Dev", "Review", 10, 10]
+    assert row[["changed_p50", "kept_p50", "cost"]].tolist() == [29, 9, 20]
+    assert row["excess"] == pytest.approx(20)
+    assert bool(row["longer"])
+
+
+@pytest.mark.parametrize(
+    ("waits", "longer"),
+    [
+        pytest.param([("Ops", 5.0), ("Core", 5.0)] * 20, False, id="no difference"),
+        pytest.param([("Ops", 50.0), ("Core", 5.0)] * 3, False, id="too few to say"),
+        pytest.param([("Ops", 50.0)] * 40, False, id="nothing to compare with"),
+        pytest.param([("Ops", 5.0), ("Core", 50.0)] * 20, False, id="shorter"),
+        pytest.param([("Ops", 50.0), ("Core", 5.0)] * 20, True, id="longer"),
+    ],
+)
+def test_that_a_change_makes_waits_longer_is_said_where_it_is_beyond_chance(
+    path: Build, scope: Build, waits: list[tuple[str, float]], longer: bool
+) -> None:
+    told = path(moves_of(waits))
+    assert cost(told.visits, steps(told.visits), "team")["longer"].tolist() == [longer]
+
+
+def test_waits_that_only_a_full_queue_makes_longer_are_not_laid_to_the_change(path: Build, scope: Build) -> None:
+    """Others take up what comes while much is waiting: their waits are longer, those that met as many waiting are not."""
+    dice, rows = np.random.default_rng(5), []
+    for number in range(40 * 12):
+        week, ahead = divmod(number, 12)
+        ready = week * 168.0 + ahead * 0.1
+        team = "Ops" if dice.random() < (0.15 if ahead < 3 else 0.85) else "Core"
+        words = [("Dev@ann/Core", ready - 1), ("Review~", ready), (f"Review@bob/{team}", ready + 3 + 5 * int(np.log2(ahead + 1)))]
+        rows.append((f"A-{number}", [*words, ("done", ready + 60)]))
+    told = path(rows)
+    found = cost(told.visits, steps(told.visits), "team").iloc[0]
+    assert found["changed_mean"] > found["kept_mean"] + 4
+    assert not found["longer"]
+    assert abs(found["excess"]) < 0.5
+
+
+def test_handoffs_between_two_are_told_with_what_the_same_move_waits_where_it_stays(path: Build, scope: Build) -> None:
+    told = path(moves_of([("Ops", 8.0), ("Ops", 10.0), ("Core", 2.0), ("Core", 4.0), ("Core", 6.0)]))
+    found = handoffs(told.visits, told.items, scope("01-01", "12-31")).between_teams
+    assert found.to_dict("records") == [
+        {"from": "Core", "to": "Ops", "n": 2, "wait_n": 2, "wait_p50": 8, "wait_mean": 9, "kept_n": 3, "kept_p50": 4}
+    ]
+
+
+def test_without_moves_there_is_nothing_between_anybody_and_it_costs_nothing(path: Build, scope: Build) -> None:
+    told = path("")
+    found = handoffs(told.visits, told.items, scope())
+    assert found.between_people.empty
+    assert found.between_people.columns.tolist() == ["from", "to", "n", "wait_n", "wait_p50", "wait_mean", "kept_n", "kept_p50"]
+    assert found.cost_of_teams.empty
+    assert {"from", "to", "cost", "excess", "longer"} <= set(found.cost_of_teams.columns)

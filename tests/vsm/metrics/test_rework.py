@@ -3,11 +3,12 @@
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm.metrics.rework import rework
+from vsm.metrics.rework import expected_visits, rework, visits_of_chain
 
 Build = Callable  # of the builders in conftest
 
@@ -131,3 +132,49 @@ def test_every_share_is_one_and_every_item_counted_once(path: Build, scope: Buil
     assert found.items.rows["item"].is_unique
     assert found.items.n + len(found.items.left_out) == found.items.of
     assert (found.items.rows["sent_back"] <= found.items.rows["went_back"]).all()
+
+
+# Expected visits. ------------------------------------------------------------------------------------------------------
+
+
+def test_the_chain_of_a_line_with_two_rejects_has_the_visits_of_arithmetic() -> None:
+    """Review rejects a fifth, Test 12 of a hundred, both back to Dev: 1 ÷ 0.88 ends in Test, and so on backwards."""
+    moves = np.array([[0, 1, 0], [0.2, 0, 0.8], [0.12, 0, 0]])
+    test = 1 / 0.88
+    assert visits_of_chain(np.array([1.0, 0, 0]), moves) == pytest.approx([test / 0.8, test / 0.8, test])
+
+
+def test_expected_visits_of_the_known_log(known: Build, scope: Build) -> None:
+    told = expected_visits(known.visits, known.items, scope("01-01", "01-13")).set_index("stage")
+    assert told["items"].tolist() == [3, 3, 3]  # A-4 is still open
+    assert told["observed"].to_dict() == pytest.approx({"Dev": 5 / 3, "Review": 1, "Test": 4 / 3})
+    assert told["expected"].to_dict() == pytest.approx(told["observed"].to_dict())
+    # Of what leaves Dev three of five go to Review, of that two of two go on to Test.
+    assert told["once"].to_dict() == pytest.approx({"Dev": 1, "Review": 0.6, "Test": 1})
+    assert told["extra"].to_dict() == pytest.approx({"Dev": 2 / 3, "Review": 0.4, "Test": 1 / 3})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_expected_visits_are_the_mean_visits_of_closed_items(
+    path: Build, scope: Build, histories: Build, data: st.DataObject
+) -> None:
+    told = path(data.draw(histories))
+    found = expected_visits(told.visits, told.items, scope("01-01", "03-31"))
+    closed = told.items.loc[told.items["done_at"].notna() | told.items["cancelled_at"].notna(), "item"]
+    visits = told.visits[told.visits["item"].isin(closed)]
+    mean = visits.groupby("stage").size() / max(visits["item"].nunique(), 1)
+    assert dict(zip(found["stage"], found["expected"], strict=True)) == pytest.approx(mean.to_dict())
+    assert found["observed"].tolist() == pytest.approx(found["expected"].tolist())
+    assert (found["once"] <= 1 + 1e-9).all()
+
+
+def test_without_anything_sent_back_there_are_no_extra_visits(path: Build, scope: Build) -> None:
+    told = path("A-1: Dev 01-01, Review 01-02, done 01-03\nA-2: Dev 01-01, cancelled 01-02")
+    found = expected_visits(told.visits, told.items, scope())
+    assert found[["stage", "expected", "extra"]].to_numpy().tolist() == [["Dev", 1, 0], ["Review", 0.5, 0]]
+
+
+def test_of_nothing_no_visits_are_expected(path: Build, scope: Build) -> None:
+    told = path("")
+    assert len(expected_visits(told.visits, told.items, scope())) == 0

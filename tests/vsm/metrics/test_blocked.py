@@ -1,0 +1,78 @@
+"""Blocked time: when items were flagged, and in which stage."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from vsm.metrics.blocked import blocked, flags
+
+Build = Callable  # of the builders in conftest
+TIME = "datetime64[us, UTC]"
+
+
+def changes(*told: str, field: str = "Flagged") -> pd.DataFrame:
+    """`A-1 01-03 X>`: on 3 January the flag of A-1 went from X to nothing."""
+    rows = []
+    for item, *at, values in (one.split(" ") for one in told):
+        was, _, is_ = values.partition(">")
+        rows.append([item, pd.Timestamp("2026-" + " ".join(at), tz="UTC"), field, was or None, is_ or None])
+    frame = pd.DataFrame(rows, columns=["ticket", "at", "field", "from", "to"])
+    return frame.astype({"ticket": "str", "at": TIME, "field": "str", "from": "str", "to": "str"})
+
+
+def spans(frame: pd.DataFrame) -> list[str]:
+    return [
+        f"{row['item']} {row['from']:%m-%d} {'' if pd.isna(row['to']) else format(row['to'], '%m-%d')}".strip()
+        for row in frame.to_dict("records")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param(["A-1 01-03 >X", "A-1 01-05 X>"], ["A-1 01-03 01-05"], id="set and taken away"),
+        pytest.param(["A-1 01-03 >X"], ["A-1 01-03"], id="still set"),
+        pytest.param(["A-1 01-03 >X", "A-1 01-04 X>Y", "A-1 01-05 Y>"], ["A-1 01-03 01-05"], id="another reason, the same flag"),
+        pytest.param(["A-1 01-05 X>"], ["A-1 01-01 01-05"], id="flagged since it was created"),
+        pytest.param(["A-1 01-03 >X", "A-1 01-03 X>"], [], id="set and taken away at one instant"),
+        pytest.param(
+            ["A-1 01-03 >X", "A-1 01-04 X>", "A-1 01-04 >X", "A-1 01-05 X>"],
+            ["A-1 01-03 01-05"],
+            id="taken away and set at one instant",
+        ),
+        pytest.param(
+            ["A-1 01-03 >X", "A-1 01-04 X>", "A-1 01-06 >X", "A-2 01-02 >X", "A-2 01-03 X>"],
+            ["A-1 01-03 01-04", "A-1 01-06", "A-2 01-02 01-03"],
+            id="twice, and of another item",
+        ),
+    ],
+)
+def test_an_item_is_flagged_from_something_until_nothing(path: Build, told: list[str], found: list[str]) -> None:
+    items = path("A-1: created 01-01, Dev 01-02\nA-2: created 01-01, Dev 01-02").items
+    assert spans(flags(changes(*told), items)) == found
+
+
+def test_other_fields_flag_nothing(path: Build) -> None:
+    assert flags(changes("A-1 01-03 >X", field="sprint"), path("A-1: created 01-01, Dev 01-02").items).empty
+
+
+def test_blocked_time_is_told_by_stage_and_within_the_window(path: Build, scope: Build) -> None:
+    told = path("A-1: created 01-01, Dev 01-02, Review 01-04, done 01-06\nA-2: created 01-01, Dev 01-03")
+    flagged = changes("A-1 01-01 12:00 >X", "A-1 01-05 X>", "A-2 01-10 >X")
+    figure = blocked(told.visits, told.items, flagged, scope("01-03", "01-11"))
+    rows = [(row["item"], row["stage"], row["hours"], row["now"]) for row in figure.rows.to_dict("records")]
+    assert rows == [("A-1", "Dev", 24, False), ("A-1", "Review", 24, False), ("A-2", "Dev", 24, True)]
+    assert figure.values == {"hours": 72, "share": pytest.approx(72 / ((3 + 8) * 24)), "p50": 24, "p85": 48, "now": 1}
+    assert figure.n == 2
+
+
+def test_after_it_was_done_nothing_is_blocked(path: Build, scope: Build) -> None:
+    told = path("A-1: created 01-01, Dev 01-02, done 01-04")
+    assert blocked(told.visits, told.items, changes("A-1 01-05 >X"), scope()).values["hours"] == 0
+
+
+def test_without_visits_there_is_no_blocked_time_rather_than_none(path: Build, scope: Build) -> None:
+    told = path("")
+    assert blocked(told.visits, told.items, changes(), scope()).values["hours"] is None
