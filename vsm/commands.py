@@ -62,9 +62,9 @@ def explain(metric: str, form: str, **options: Any) -> None:
 
     measures, _ = measured(**options)
     name = metric.replace("-", "_").removesuffix("_per_week")
-    if name not in measures.figures:
-        raise UsageError(f"no metric {metric!r}; expected one of {', '.join(measures.figures)}")
-    figure, people, privacy = measures.figures[name], measures.flow.people, measures.flow.config.privacy.people
+    figure, people, privacy = measures.figure(name), measures.flow.people, measures.flow.config.privacy.people
+    if figure is None:
+        raise UsageError(f"no metric {metric!r}; expected one of {', '.join((*measures.figures, 'waste'))}")
     if form == "json":
         click.echo(json.dumps(explanations.explanation(figure, people, privacy), indent=2, ensure_ascii=False))
     else:
@@ -80,7 +80,7 @@ def measured(
     start: str | None,
     end: str | None,
     definition: str,
-    policy: str,
+    policy: Any,
 ) -> tuple[Any, pd.DataFrame]:
     """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
     from vsm import config as configuration
@@ -88,8 +88,8 @@ def measured(
     from vsm import store as stores
     from vsm.scope import Scope, instant, window
 
-    if (definition, policy) != ("vsm", "vsm"):
-        raise UsageError(f"only the definition and the policy 'vsm' are built so far, not {definition!r} with {policy!r}")
+    if definition != "vsm":
+        raise UsageError(f"only the definition 'vsm' is built so far, not {definition!r}")
     told = configuration.load(config)
     with stores.opened(store, create=False) as engine:
         facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
@@ -100,6 +100,6 @@ def measured(
             raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)
         scope = Scope(first, last, stream=stream, application=application, team=team)
-        return measure.measure(flow, scope), harvests
+        return measure.measure(flow, scope, policy), harvests
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -4,7 +4,22 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from vsm.metrics import constraint, coverage, cumulative, dora, flow, forecast, handoffs, rework, shifts, stages
+from vsm import lever, stream
+from vsm.metrics import (
+    blocked,
+    constraint,
+    coverage,
+    cumulative,
+    dora,
+    flow,
+    forecast,
+    handoffs,
+    policies,
+    rework,
+    shifts,
+    stages,
+    waste,
+)
 from vsm.metrics.figure import definition
 
 METRICS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -24,8 +39,12 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Work in progress": flow.wip,
         "Age of work in progress": flow.work_item_age,
         "Flow efficiency": flow.flow_efficiency,
+        "Blocked time": blocked.blocked,
+        "Waste": waste.waste,
         "Distribution": flow.distribution,
         "Cumulative flow": cumulative.cumulative,
+        "Cycle time as other tools tell it": policies.cycle_time,
+        "Cumulative flow as other tools draw it": policies.cumulative_flow,
     },
     "Forecast": {
         "Finished in the coming weeks": forecast.finished_in,
@@ -39,10 +58,15 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Time in stage": stages.stages,
         "Wait and work": stages.split,
         "Moves": handoffs.moves,
+        "Time in stage as other tools tell it": policies.stage_times,
         "Handoffs": handoffs.handoffs,
+        "What handoffs cost": handoffs.cost,
         "Rework": rework.rework,
+        "Expected visits": rework.expected_visits,
+        "Rework loops": stream.loops,
         "Percent complete and accurate": rework.percent_complete_accurate,
         "Constraint": constraint.constraint,
+        "Lead time lever": lever.lever,
     },
     "Coverage": {
         "Tickets linked": coverage.tickets_linked,

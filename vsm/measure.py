@@ -1,15 +1,34 @@
 """All figures and frames of one scope, taken once: what the report writes, the dashboard draws and explain prints."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import networkx as nx
 import pandas as pd
 
 from vsm import stream
 from vsm.deployed import applications
-from vsm.metrics import constraint, coverage, cumulative, dora, flow, forecast, handoffs, quality, rework, stages
+from vsm.lever import Lever, lever
+from vsm.metrics import (
+    blocked,
+    constraint,
+    coverage,
+    cumulative,
+    dora,
+    flow,
+    forecast,
+    handoffs,
+    policies,
+    quality,
+    rework,
+    stages,
+    waste,
+)
 from vsm.metrics.constraint import Constraint
 from vsm.metrics.figure import Figure
+from vsm.metrics.policies import Policy
+from vsm.metrics.waste import Waste
 from vsm.pipeline import Flow, StreamFlow
 from vsm.scope import Scope
 from vsm.workflow import Workflow
@@ -20,11 +39,13 @@ class Measures:
     """What was measured of one scope.
 
     ``figures`` by name: lead_time, cycle_time, throughput, wip, work_item_age, flow_efficiency,
-    finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework, deployment_frequency, change_lead_time, change_fail_rate,
+    blocked_time, finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework,
+    deployment_frequency, change_lead_time, change_fail_rate,
     failed_deployment_recovery_time, deployment_rework_rate, tickets_linked, changes_deployed,
     incidents_linked. What needs one map of stages (``workflow``, ``stages``, ``moves``,
     ``constraint``, ``graph``, ``cumulative``) is None where several streams are looked at at once:
-    it stands under each of ``streams`` then. ``applications``: the DORA figures of each.
+    it stands under each of ``streams`` then. ``applications``: the DORA figures of each. ``policy``:
+    whose way of reading visits cycle times, times in stage and cumulative flow follow.
     """
 
     scope: Scope
@@ -48,13 +69,34 @@ class Measures:
     graph: "nx.DiGraph[str] | None" = None
     streams: dict[str, "Measures"] = field(default_factory=dict)
     applications: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    policy: Policy = "vsm"
+    _levered: Callable[[], Lever | None] = field(default=lambda: None, repr=False, compare=False)
+    _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
+
+    @property
+    def waste(self) -> Waste:
+        """Where the hours went, worked out when it is first asked for: pages that do not show it need not wait."""
+        return self._wasted()
+
+    @property
+    def lever(self) -> Lever | None:
+        """What more capacity would do, by a simulation of a second or two; None where several streams are looked at at once."""
+        return self._levered()
+
+    def figure(self, name: str) -> Figure | None:
+        """A figure by its name, those too that are worked out only when they are asked for; None for no such name."""
+        return self.waste.figure if name == "waste" else self.figures.get(name)
 
 
-def measure(told: Flow, scope: Scope) -> Measures:
+def measure(told: Flow, scope: Scope, policy: Policy = "vsm") -> Measures:
     """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
     chosen = _streams(told, scope)
-    parts = {one.name: _stream(told, one, scope) for one in chosen}
-    whole = next(iter(parts.values())) if len(chosen) == 1 else replace(_measures(told, chosen, scope), streams=parts)
+    parts = {one.name: _stream(told, one, scope, policy) for one in chosen}
+    if len(chosen) == 1:
+        (whole,) = parts.values()
+    else:
+        every = cache(lambda: waste.together([part.waste for part in parts.values()]))
+        whole = replace(_measures(told, chosen, scope, policy), streams=parts, _wasted=every)
     return replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
 
 
@@ -71,12 +113,15 @@ def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
     return tuple(one for one in told.streams if scope.stream in (None, one.name))
 
 
-def _stream(told: Flow, one: StreamFlow, scope: Scope) -> Measures:
+def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
     zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
-    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name))
+    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name), policy)
     items, visits = measures.items, measures.visits
+    read = _read(one, items, visits, told)
     by_stage = stages.stages(visits, line, scope, calendar, zone)
+    if policy != "vsm":
+        by_stage = by_stage.assign(**policies.stage_times(read, scope, policy).drop(columns="stage"))
     moves = handoffs.moves(visits, scope)
     sent_back = rework.rework(visits, items, scope)
     accurate = sent_back.percent_complete_accurate
@@ -88,13 +133,30 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope) -> Measures:
         accurate=accurate,
         figures=measures.figures | {"rework": _with_rolled(sent_back)},
         loops=sent_back.loops,
-        cumulative=cumulative.cumulative(visits, items, line, scope, zone),
+        cumulative=cumulative.cumulative(visits, items, line, scope, zone)
+        if policy == "vsm"
+        else policies.cumulative_flow(read, scope, policy),
         constraint=constraint.constraint(visits, line, items, scope, calendar, zone),
         graph=stream.graph(by_stage, moves, accurate),
+        _levered=cache(lambda: lever(visits, line, items, scope, calendar, zone)),
+        _wasted=cache(lambda: _waste(told, one, items, scope)),
     )
 
 
-def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measures:
+def _read(one: StreamFlow, items: pd.DataFrame, visits: pd.DataFrame, told: Flow) -> policies.Told:
+    """A stream's items and visits, as policies read them."""
+    return policies.Told(visits, items, one.workflow.stages, told.config.zone, policies.asides(one.log, one.workflow))
+
+
+def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope) -> Waste:
+    """The waste of a stream's items. All of the stream is looked at: the class of an hour does not hang on who asks."""
+    others = [other.visits for other in told.streams if other.name != one.name]
+    beside = pd.concat(others, ignore_index=True) if others else None
+    changes = told.facts.ticket_changes
+    return waste.waste(one.visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
+
+
+def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: Policy) -> Measures:
     """What needs no map of stages, over the items of some streams."""
     zone = told.config.zone
     items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
@@ -106,11 +168,12 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measu
     shipped = _delivery(told, _applications(told, chosen, items, scope), items, scope)
     figures = {
         "lead_time": flow.lead_time(items, scope, "production" if "production" in ends else "done"),
-        "cycle_time": flow.cycle_time(items, scope),
+        "cycle_time": flow.cycle_time(items, scope) if policy == "vsm" else _cycle_time(told, chosen, items, visits, scope, policy),
         "throughput": flow.throughput(items, scope, zone),
         "wip": flow.wip(visits, items, scope),
         "work_item_age": flow.work_item_age(items, scope),
         "flow_efficiency": flow.flow_efficiency(visits, items, scope),
+        "blocked_time": blocked.blocked(visits, items, told.facts.ticket_changes, scope),
         "finished_in_12_weeks": forecast.finished_in(items, scope, zone),
         "forecast_hit_rate": forecast.hit_rate(items, scope, zone),
         "handoffs_per_item": changed_hands.per_item,
@@ -133,7 +196,19 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measu
         remediation=shipped.remediation,
         accurate=sent_back.percent_complete_accurate,
         quality=quality.quality(told, chosen),
+        policy=policy,
     )
+
+
+def _cycle_time(
+    told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, visits: pd.DataFrame, scope: Scope, policy: Policy
+) -> Figure:
+    """The cycle time as another tool tells it, over the items of some streams."""
+    parts = []
+    for one in chosen:
+        mine = items[items["item"].isin(one.items["item"])].reset_index(drop=True)
+        parts.append(_read(one, mine, visits[visits["item"].isin(mine["item"])].reset_index(drop=True), told))
+    return policies.cycle_time(parts, scope, policy)
 
 
 def _with_rolled(sent_back: rework.Rework) -> Figure:

@@ -9,7 +9,7 @@ from vsm.measure import Measures
 from vsm.metrics.figure import Figure
 
 Document = dict[str, Any]
-DEFINITION, POLICY = "vsm", "vsm"
+DEFINITION = "vsm"
 
 
 def document(measures: Measures, harvests: pd.DataFrame) -> Document:
@@ -19,7 +19,7 @@ def document(measures: Measures, harvests: pd.DataFrame) -> Document:
     return {
         "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},
         "definition": DEFINITION,
-        "policy": POLICY,
+        "policy": measures.policy,
         "timezone": flow.config.timezone,
         "store": {"last_harvest": _time(ended)},
         "scope": {"stream": scope.stream, "application": scope.application, "team": scope.team},
@@ -54,9 +54,9 @@ def _body(measures: Measures) -> Document:
             "between_teams": _edges(measures.between_teams) or [],
         },
         "rework": _rework(measures),
-        "waste": None,
+        "waste": _waste(measures),
         "constraint": _constraint(measures),
-        "lead_time_lever": None,
+        "lead_time_lever": _lever(measures),
         "forecast": _forecast(measures.figures),
         "dora": _dora(measures.figures, measures.lead_time_parts),
         "coverage": {
@@ -72,13 +72,29 @@ def _flow(measures: Measures) -> Document:
     wip = figures["wip"].values
     return {
         "lead_time": {**_values(figures["lead_time"], "p50", "p85", "p95"), "end": figures["lead_time"].said.get("end")},
-        "cycle_time": _values(figures["cycle_time"], "p50", "p85", "p95"),
+        "cycle_time": {**_values(figures["cycle_time"], "p50", "p85", "p95"), "of": _ends(measures)},
         "throughput_per_week": _values(figures["throughput"], "mean"),
         "wip": {"now": _whole(wip["now"]), "mean": wip["mean"]},
         "flow_efficiency": _values(figures["flow_efficiency"], "value"),
         "work_item_age": _values(figures["work_item_age"], "p50", "p85"),
         "distribution": [{"type": _plain(row["type"]), "n": int(row["n"])} for row in measures.distribution.to_dict("records")],
     }
+
+
+def _lever(measures: Measures) -> Document | None:
+    """The stage in which more capacity would cut lead time most; None where no stage's would, or nothing can be said."""
+    found = measures.lever
+    if found is None or found.stage is None:
+        return None
+    return {"stage": found.stage, "predicted_cut": found.cut, "low": found.low, "high": found.high}
+
+
+def _waste(measures: Measures) -> list[Document]:
+    """Hours and items by class of waste; hours are None where they cannot be told."""
+    return [
+        {"class": row["class"], "hours": _number(row["hours"]), "items": int(row["items"])}
+        for row in measures.waste.classes.to_dict("records")
+    ]
 
 
 def _forecast(figures: dict[str, Figure]) -> Document | None:
@@ -88,6 +104,12 @@ def _forecast(figures: dict[str, Figure]) -> Document | None:
         return None
     hit = figures["forecast_hit_rate"].values["value"]
     return {"finished_in_12_weeks": {name: promised[name] for name in ("p50", "p85", "p95")}, "hit_rate": hit}
+
+
+def _ends(measures: Measures) -> str:
+    """From what to what a cycle time runs under the report's policy."""
+    said = measures.figures["cycle_time"].said
+    return f"{said['start']} to {said['end']}" if measures.policy != "vsm" else "first work to done"
 
 
 def _stage(row: dict[str, Any]) -> Document:
@@ -229,6 +251,10 @@ def tables(told: Document, name: str = "") -> Iterable[Table]:
         yield f"{prefix}stages", head, [_stage_row(stage) for stage in told["stages"]]
     if told["constraint"]:
         yield f"{prefix}constraint", ("", ""), _constraint_rows(told["constraint"])
+    if told["lead_time_lever"]:
+        yield f"{prefix}lead time lever", ("", ""), _lever_rows(told["lead_time_lever"])
+    if any(row["items"] for row in told["waste"]):
+        yield f"{prefix}waste", ("class", "time", "items"), _waste_rows(told["waste"])
     if told["forecast"]:
         yield f"{prefix}forecast", ("", ""), _forecast_rows(told["forecast"])
     yield (
@@ -270,7 +296,7 @@ def _flow_rows(told: Document) -> list[tuple[str, ...]]:
     sent_back = None if rework["items"] is None or not rework["n"] else rework["items"] / rework["n"]
     return [
         (f"lead time (created to {lead['end'] or 'done'})", duration(lead["p50"]), _count(lead["n"]), _p85_p95(lead)),
-        ("cycle time (first work to done)", duration(cycle["p50"]), _count(cycle["n"]), _p85_p95(cycle)),
+        (f"cycle time ({cycle['of']})", duration(cycle["p50"]), _count(cycle["n"]), _p85_p95(cycle)),
         ("throughput", mean, _count(weekly["n"]), ""),
         ("work in progress", _count(flow["wip"]["now"]), "", f"mean {_count(flow['wip']['mean'])}"),
         ("age of work in progress", duration(age["p50"]), _count(age["n"]), f"p85 {duration(age['p85'])}"),
@@ -302,6 +328,19 @@ def _constraint_rows(found: Document) -> list[tuple[str, ...]]:
     return [("stage", found["stage"] or "none"), ("why", found["why"]), ("confidence", share(found["confidence"]))]
 
 
+def _lever_rows(found: Document) -> list[tuple[str, ...]]:
+    cut = f"{share(found['predicted_cut'])} shorter ({share(found['low'])} to {share(found['high'])})"
+    return [
+        ("stage", found["stage"]),
+        ("with 25 % more capacity, lead time", cut),
+        ("how", "a simulation fitted to the latest items"),
+    ]
+
+
+def _waste_rows(classes: list[Document]) -> list[tuple[str, ...]]:
+    return [(str(row["class"]), duration(row["hours"]), _count(row["items"])) for row in classes]
+
+
 def _forecast_rows(found: Document) -> list[tuple[str, ...]]:
     promised = found["finished_in_12_weeks"]
     counts = ", ".join(f"at least {_count(promised[name])} with {name[1:]} %" for name in ("p50", "p85", "p95"))
@@ -313,7 +352,8 @@ def heading(told: Document) -> list[str]:
     window, scope = told["window"], told["scope"]
     of = ", ".join(f"{name} {value}" for name, value in scope.items() if value) or "everything"
     lines = [
-        f"Report on {of}, {window['from']} to {window['to']} ({told['timezone']}), definitions {told['definition']}.",
+        f"Report on {of}, {window['from']} to {window['to']} ({told['timezone']}), definitions {told['definition']}"
+        f"{_as(told['policy'])}.",
         f"Store last harvested {told['store']['last_harvest'] or 'never'}.",
     ]
     lines += [
@@ -323,6 +363,10 @@ def heading(told: Document) -> list[str]:
     bodies = [told, *told["streams"]] if told["workflow"] is None else [told]
     lines += [note for body in bodies if body["workflow"] for note in body["workflow"]["notes"]]
     return lines
+
+
+def _as(policy: str) -> str:
+    return "" if policy == "vsm" else f", flow as {policy} reads it"
 
 
 def sections(told: Document) -> list[Table]:

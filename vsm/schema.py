@@ -46,7 +46,7 @@ EDGE = {"from": TEXT, "to": TEXT}
 BODY: dict[str, Schema] = {
     "flow": _object(
         lead_time=_percentiles("p50", "p85", "p95", end=TEXT_OR_NONE),
-        cycle_time=_percentiles("p50", "p85", "p95"),
+        cycle_time=_percentiles("p50", "p85", "p95", of=TEXT),
         throughput_per_week=_object(mean=NUMBER, n=COUNT),
         wip=_object(now=COUNT_OR_NONE, mean=NUMBER),
         flow_efficiency=_object(value=SHARE, n=COUNT),
@@ -81,7 +81,7 @@ BODY: dict[str, Schema] = {
         percent_complete_accurate=_or_none(_list(_object(**EDGE, value=SHARE, n=COUNT))),
         rolled=SHARE,
     ),
-    "waste": _or_none(_list(_object(**{"class": TEXT}, hours=NUMBER, items=COUNT))),
+    "waste": _list(_object(**{"class": TEXT}, hours=NUMBER, items=COUNT)),
     "constraint": _or_none(
         _object(
             stage=TEXT_OR_NONE,
