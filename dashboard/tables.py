@@ -182,6 +182,7 @@ def in_map_order(frame: pd.DataFrame, line: pd.DataFrame | None) -> pd.DataFrame
 
 EVIDENCE = {
     "queue_share": ("Queue not empty", theme.rate),
+    "load": ("Load while work waits", theme.rate),
     "utilisation": ("People busy", theme.rate),
     "wait_mean_hours": ("Wait, mean", theme.duration),
     "work_mean_hours": ("Work, mean", theme.duration),

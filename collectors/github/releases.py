@@ -235,16 +235,17 @@ class _Rest(_Graph):
         return {"tags": f"{place}/git/matching-refs/tags/", "releases": f"{place}/releases"}
 
     def _first(self, path: str, etag: str | None) -> Answer | None:
+        size = {} if path.endswith("/tags/") else {"per_page": PER_PAGE}  # the list of refs knows no size of a page
         try:
-            return self.client.rest(path, {"per_page": PER_PAGE}, etag=etag)
+            return self.client.rest(path, size, etag=etag)
         except NotThere:  # an empty repository has no refs
             return None
 
     def _listed(self, path: str, answer: Answer | None) -> list[Thing]:
+        if answer is not None and answer.status == 304:
+            answer = self._first(path, None)
         if answer is None:
             return []
-        if answer.status == 304:
-            return [thing for page in self.client.listed(path) for thing in page]
         things = list(answer.data or [])
         while answer.next:
             answer = self.client.rest(answer.next)

@@ -32,9 +32,10 @@ class OpenApi:
 
     @cached_property
     def _templates(self) -> list[tuple[re.Pattern[str], str]]:
-        """Paths as patterns, those with fewer variables first."""
+        """Paths as patterns, those with fewer variables first; a ref may have slashes of its own."""
         paths = sorted(self.document["paths"], key=lambda path: path.count("{"))
-        return [(re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(path)) + "$"), path) for path in paths]
+        names = [re.sub(r"\\\{ref\\\}", ".+", re.escape(path)) for path in paths]
+        return [(re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", name) + "$"), path) for name, path in zip(names, paths, strict=True)]
 
     def template(self, path: str) -> str:
         """The document's name of a path: "/repos/{owner}/{repo}/pulls" for "/repos/acme/shop/pulls"."""

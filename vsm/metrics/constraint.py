@@ -295,7 +295,7 @@ class _Answer:
             f"something was waiting for it {facts['queue_share']:.0%} of {self.time}",
             f"{facts['arrivals_per_week']:.1f} a week arrive, {facts['departures_per_week']:.1f} leave",
             *([] if wait is None else [f"the wait is {_lasting(wait)} on average"]),
-            f"it is asked for {facts['load']:.0%} of what it does while work waits",
+            f"its load is {facts['load']:.0%} of what it manages while work waits",
             *([] if busy is None else [_busy(busy, facts["load"])]),
             *([] if shared is None else [f"its people also work in {shared}, so it is they who are short"]),
         ]
