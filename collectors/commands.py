@@ -1,6 +1,7 @@
 """The command `vsm collect`: which sources, since when, and what came of it."""
 
 import gc
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
@@ -80,15 +81,18 @@ def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, peopl
         first.ahead()
     # The tables and the driver take half a second to import, in which a first reading gets far.
     from collectors.harvest import harvest
-    from collectors.identities import told_by_hand
+    from collectors.identities import checked_key, told_by_hand
     from vsm.store import open_store
 
-    # Not closed behind us: the last to close a store moves its whole log into the file, a fifth of a first harvest.
-    engine = open_store(url)
-    if people:
-        told_by_hand(engine, people, who)
+    # A new one is not closed behind us: the last to close a store moves its log into the file, a fifth of a first harvest.
+    new, engine = _is_new(url), open_store(url)
+    checked_key(engine, who)
+    told_by_hand(engine, people, who)
     with watcher() as watching:
-        return harvest(engine, ready, watching, full, who=who)
+        outcomes = harvest(engine, ready, watching, full, who=who)
+    if not new:
+        engine.dispose()
+    return outcomes
 
 
 def _is_new(url: str) -> bool:
@@ -155,7 +159,7 @@ def _tell(outcome: "Outcome") -> None:
 def _fail(failed: list["Outcome"], of: int) -> None:
     if failed:
         lines = "".join(f"\n  {outcome.source}: {outcome.error}" for outcome in failed)
-        again = " ".join(outcome.source for outcome in failed)
+        again = shlex.join(outcome.source for outcome in failed)
         raise WorkError(
             f"{len(failed)} of {of} sources failed, the rest is saved:{lines}\n  when that is put right: vsm collect {again}"
         )
@@ -167,7 +171,7 @@ def _fail(failed: list["Outcome"], of: int) -> None:
 def rebuild(sources: tuple[str, ...], store: str, config: Path | None) -> None:
     """Tell the facts again from the raw records, without the network: after vsm.toml or this program has changed."""
     from collectors.harvest import clock
-    from collectors.identities import told_by_hand
+    from collectors.identities import checked_key, told_by_hand
     from collectors.rebuild import rebuild as again
     from vsm.store import opened
 
@@ -177,9 +181,13 @@ def rebuild(sources: tuple[str, ...], store: str, config: Path | None) -> None:
     context = context_of(told, store)
     ready = collectors(told, sources, context)
     with opened(store, create=False) as engine:
+        checked_key(engine, context.who)
         told_by_hand(engine, told.people, context.who)
         for one in again(engine, ready, clock):
+            if one.busy:
+                said = "a harvest of it runs, or was killed: nothing was taken back; rebuild again after the next one"
+                click.echo(f"note: {one.source}: {said}", err=True)
             if one.told is None:
-                click.echo(f"{one.source}: keeps no raw records; told again by: vsm collect {one.source} --full")
+                click.echo(f"{one.source}: keeps no raw records; told again by: vsm collect {shlex.quote(one.source)} --full")
             else:
                 click.echo(f"{one.source}: {one.told:,} raw records told again; {one.changed:,} rows changed, {one.gone:,} gone")

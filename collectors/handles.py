@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ADDRESS = re.compile(
 # Forges give out addresses that only name an account: 123+ann@users.noreply.github.com, 45-ann@users.noreply.gitlab.com.
 NO_REPLY = re.compile(r"(?:\d+[+-])?([A-Za-z0-9][A-Za-z0-9._-]*(?:\[bot\])?)@(users\.noreply\.[a-z0-9.-]+)")
 PREFIX = "mail:"
+LENGTH = 32  # bytes of a key
 
 
 class Handles:
@@ -113,15 +115,27 @@ def store_file(url: str) -> Path | None:
     return Path(path.partition("?")[0]) if is_file else None
 
 
+def _made(path: Path) -> None:
+    """A new key, whole or not at all; of two that are made at once the first one stays."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(os.urandom(LENGTH).hex())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _kept(path: Path) -> bytes:
     """The key in a file, made at the first time; only its owner can read it."""
     try:
-        try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(os.urandom(32).hex())
-        except FileExistsError:
-            pass
-        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if not path.exists():
+            _made(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(key) != LENGTH:
+            raise ValueError(f"not {LENGTH} bytes")
+        return key
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not the key that was made"
         raise ConfigError(

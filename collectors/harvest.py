@@ -202,14 +202,14 @@ class _Run:
 
     def park(self, blocked: Blocked) -> None:
         """The source is left alone until it may be asked again."""
-        self.outcome = replace(self.outcome, error=hidden(str(blocked)), until=blocked.until)
+        self.outcome = replace(self.outcome, error=self.who.scrub(hidden(str(blocked))), until=blocked.until)
         if blocked.until is not None:
             with store.transaction(self.engine) as connection:
                 state = {"until": blocked.until.isoformat()}
                 store.save_cursor(connection, self.collector.name, PARKED, state, at=self.now())
 
     def fail(self, reason: str) -> None:
-        self.outcome = replace(self.outcome, error=hidden(reason))
+        self.outcome = replace(self.outcome, error=self.who.scrub(hidden(reason)))
 
     def end(self, seconds: float) -> Outcome:
         self.outcome = replace(self.outcome, seconds=seconds)

@@ -1,6 +1,7 @@
 """Who is who, as a person has set it down in the configuration: it goes before what any source says."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from collectors.handles import Handles
@@ -9,13 +10,29 @@ from vsm.errors import ConfigError
 from vsm.models import Identity
 
 ORIGIN = "configuration"
+KEY, KNOWN = "privacy.key", "known@key.invalid"  # an address that nobody has: its handle tells one key from another
 
 
-def told_by_hand(engine: Any, people: Mapping[str, Sequence[str]], who: Handles) -> int:
-    """Save the configured identities; returns how many were new or changed. Raises ConfigError."""
+def told_by_hand(engine: Any, people: Mapping[str, Sequence[str]], who: Handles) -> None:
+    """Save the configured identities, and forget those that are configured no more. Raises ConfigError."""
     rows = list(identities(people, who))
     with store.transaction(engine) as connection:
-        return store.save(connection, Identity, rows, origin=ORIGIN)
+        store.save(connection, Identity, rows, origin=ORIGIN)
+        store.forget(connection, Identity, ORIGIN, {(row["source"], row["handle"]) for row in rows})
+
+
+def checked_key(engine: Any, who: Handles) -> None:
+    """Raises ConfigError where the store was filled with another key: everybody would become a second person."""
+    told = who.mail(KNOWN)
+    with store.transaction(engine) as connection:
+        before = store.load_cursors(connection, KEY).get(KEY, {}).get("told")
+        if before is None:
+            store.save_cursor(connection, KEY, KEY, {"told": told}, at=datetime.fromtimestamp(0, UTC))
+        elif before != told:
+            raise ConfigError(
+                "privacy.key: this store was filled with another key of people's e-mail addresses; bring that one back"
+                " (the file that lies beside the store, or the configured secret), or fill a new store"
+            )
 
 
 def identities(people: Mapping[str, Sequence[str]], who: Handles) -> Iterator[dict[str, str]]:

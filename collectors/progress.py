@@ -114,6 +114,8 @@ class Bars:
 
     def ends(self, outcome: "Outcome") -> None:
         """A source is done, or has failed."""
+        if outcome.source not in self.tasks:  # it had no turn, since it asked us to wait
+            self.begins(outcome.source, outcome.scope)
         task = self.tasks[outcome.source]
         # A bar that nothing moved any more would go on pulsing.
         done = self.progress.tasks[task].completed

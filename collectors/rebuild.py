@@ -12,6 +12,7 @@ from collectors.harvest import key_of, merged
 from vsm import store
 from vsm.models import TABLES
 
+REBUILD = "rebuild"  # the kind of its record among the harvests
 PAGE = 500  # raw answers told and saved together
 
 
@@ -19,13 +20,15 @@ PAGE = 500  # raw answers told and saved together
 class Rebuilt:
     """What came of one source: answers that were told again, rows new or changed, rows that are no longer told.
 
-    ``told`` is None for a source that keeps no raw answers.
+    ``told`` is None for a source that keeps no raw answers. ``busy``: it was being harvested meanwhile, so that
+    nothing was taken back.
     """
 
     source: str
     told: int | None
     changed: int = 0
     gone: int = 0
+    busy: bool = False
 
 
 def rebuild(engine: Any, collectors: Iterable[Collector], now: Callable[[], datetime]) -> list[Rebuilt]:
@@ -37,7 +40,7 @@ def _again(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
     name = collector.name
     with engine.connect() as connection:
         collector.recall(store.load_cursors(connection, name))
-    number = store.begin_harvest(engine, name, "rebuild", "its raw records", at=now())
+    number = store.begin_harvest(engine, name, REBUILD, "its raw records", at=now())
     kept: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     told = changed = 0
     for some in _some(store.raw_records(engine, name)):
@@ -49,9 +52,11 @@ def _again(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
                 kept[str(table.__tablename__)].update(key_of(table, row) for row in found)
         told += len(some)
     with store.transaction(engine) as connection:
-        gone = sum(store.forget(connection, table, name, kept[key]) for key, table in TABLES.items())
+        # What a harvest beside us has saved since we began to read is not among what was told again.
+        busy = store.is_harvested(connection, name, beside=number)
+        gone = 0 if busy else sum(store.forget(connection, table, name, kept[key]) for key, table in TABLES.items())
     store.finish_harvest(engine, number, at=now(), status="done", rows=told, changed=changed + gone)
-    return Rebuilt(name, told, changed, gone)
+    return Rebuilt(name, told, changed, gone, busy)
 
 
 def _some(records: Iterator[tuple[str, str, Any]]) -> Iterator[list[tuple[str, str, Any]]]:

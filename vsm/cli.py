@@ -84,16 +84,20 @@ def main(arguments: list[str] | None = None) -> None:
 def leave(status: int) -> NoReturn:
     """End the program, everything written. Taking a million objects apart one by one would be a tenth of a short run."""
     atexit._run_exitfuncs()
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except BrokenPipeError:
-        pass  # whoever read our output has gone
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # it was closed before we began
+                stream.flush()
+        except BrokenPipeError:
+            pass  # whoever read our output has gone
+        except OSError:
+            status = status or 1
     os._exit(status)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status."""
+    out = sys.stdout
     try:
         status = vsm.main(arguments, standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -109,10 +113,15 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("vsm: stopped", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone (`vsm report | head`): nothing is wrong.
+    except (BrokenPipeError, SystemExit) as left:
+        # Whoever read our output has gone (`vsm report | head`): nothing is wrong. click says so by putting another
+        # stream in its place and leaving with 1.
+        if isinstance(left, SystemExit) and sys.stdout is out:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _told(WorkError(f"the output cannot be written: {error.strerror or error}"), 1)
 
 
 def _told(error: Exception, status: int) -> int:

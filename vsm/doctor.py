@@ -1,6 +1,7 @@
 """Whether the configuration, the store and the data are well, and what a configuration could say, from the facts alone."""
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -13,6 +14,7 @@ from vsm.metrics import quality
 from vsm.people import People
 from vsm.store import Facts, facts, harvests, opened
 
+BY_HAND = ("import", "event", "configuration")  # origins that are no sources
 NAMES = 8  # listed at most; the rest is counted
 DEPLOYS = re.compile(r"(?<![a-z])(deploy|release|rollout|roll-out|promote|publish|ship)(?!e?d\b)", re.I)
 PRODUCTION = re.compile(r"(?<![a-z])(prd|prod\w*|live|public|customers?|main|master|gh-pages|github-pages)(?![a-z])", re.I)
@@ -24,11 +26,13 @@ def checks(config: Config, store: str) -> Iterator[Check]:
     try:
         with opened(store, create=False) as engine:
             read, runs = facts(engine), harvests(engine)
+            runs = runs[runs["kind"] != "rebuild"]  # it reads no source
     except UsageError as error:
         yield Check("store", False, str(error))
         return
     yield _store(read, runs)
-    yield from _runs(runs)
+    yield from _runs(runs, config)
+    yield from _origins(read, config)
     yield from _people(read)
     yield from _quality(read, config)
 
@@ -57,15 +61,28 @@ def _store(read: Facts, runs: pd.DataFrame) -> Check:
     return Check("store", True, f"{rows:,} facts in {sum(count > 0 for count in read.counts().values())} tables{when}")
 
 
-def _runs(runs: pd.DataFrame) -> Iterator[Check]:
+def _origins(read: Facts, config: Config) -> Iterator[Check]:
+    """Facts of sources that the configuration does not have: nobody will ever take them back."""
+    tables = [getattr(read, table) for table in read.counts()]
+    told = pd.concat([table["origin"] for table in tables], ignore_index=True).value_counts()
+    known = {*BY_HAND, *(source.name for source in config.sources)}
+    for origin, count in told.items() if config.sources else ():
+        if origin not in known:
+            said = f"{count:,} facts are of a source of this name, which the configuration has not"
+            yield Check(str(origin), None, said, "give its source that name again, or fill a new store")
+
+
+def _runs(runs: pd.DataFrame, config: Config) -> Iterator[Check]:
     """Each source's last run, where that did not end well."""
+    names = {source.name for source in config.sources}
     for source, mine in runs.groupby("source", sort=True):
         last = mine.iloc[0]
+        remedy = f"vsm collect {shlex.quote(str(source))}" if source in names else "do it again"
         if last["status"] == "failed":
-            yield Check(str(source), False, f"its last harvest failed: {last['error']}", f"vsm collect {source}")
+            yield Check(str(source), False, f"its last harvest failed: {last['error']}", remedy)
         elif last["status"] == "running":
             began = f"{last['started_at']:%Y-%m-%d %H:%M} UTC"
-            yield Check(str(source), None, f"a harvest that began {began} has not ended, or was killed", f"vsm collect {source}")
+            yield Check(str(source), None, f"a harvest that began {began} has not ended, or was killed", remedy)
 
 
 def _people(read: Facts) -> Iterator[Check]:

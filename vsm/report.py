@@ -15,6 +15,7 @@ DEFINITION = "vsm"
 def document(measures: Measures, harvests: pd.DataFrame) -> Document:
     """The report of a scope, as `vsm.schema` describes it. What is not known is None; durations are hours, rates fractions."""
     scope, flow = measures.scope, measures.flow
+    harvests = harvests[harvests["kind"] != "rebuild"]  # it reads no source
     ended = harvests.loc[harvests["status"] == "done", "finished_at"].max()
     return {
         "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},
@@ -84,7 +85,7 @@ def _flow(measures: Measures) -> Document:
 def _lever(measures: Measures) -> Document | None:
     """The stage in which more capacity would cut lead time most; None where no stage's would, or nothing can be said."""
     found = measures.lever
-    if found is None or found.stage is None:
+    if found is None or found.stage is None or found.cut is None or not found.cut > 0:
         return None
     return {"stage": found.stage, "predicted_cut": found.cut, "low": found.low, "high": found.high}
 

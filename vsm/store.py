@@ -445,6 +445,13 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
     return int(key[0])
 
 
+def is_harvested(connection: Connection, source: str, *, beside: int) -> bool:
+    """Whether a source is being harvested beside a run, or has been since that run began."""
+    target = _table(models.Harvest)
+    other = sa.or_(target.c.id > beside, sa.and_(target.c.status == "running", target.c.id != beside))
+    return bool(connection.scalar(sa.select(sa.exists().where(target.c.source == source, other))))
+
+
 def finish_harvest(
     engine: Engine,
     harvest: int,

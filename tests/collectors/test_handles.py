@@ -1,6 +1,7 @@
 """E-mail addresses become keyed hashes: one address one handle, without the key nobody can try."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,20 @@ def test_a_key_is_made_once_beside_the_store_for_its_owner_only(tmp_path):
     key = tmp_path / "vsm.db.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert handles(url, None).mail("ann@example.org") == first
-    key.write_text("not hexadecimal")
-    with pytest.raises(ConfigError, match="it is not the key that was made"):
-        handles(url, None)
+    assert list(tmp_path.iterdir()) == [key]
+    for wrong in ("not hexadecimal", "", "ab" * 65):
+        key.write_text(wrong)
+        with pytest.raises(ConfigError, match="it is not the key that was made"):
+            handles(url, None)
+
+
+def test_a_key_that_several_make_at_once_is_one_key(tmp_path):
+    url = f"sqlite:///{tmp_path / 'vsm.db'}"
+    for _ in range(20):
+        (tmp_path / "vsm.db.key").unlink(missing_ok=True)
+        with ThreadPoolExecutor(4) as pool:
+            told = set(pool.map(lambda _: handles(url, None).mail("ann@example.org"), range(4)))
+        assert len(told) == 1
 
 
 def test_a_store_on_a_server_needs_a_configured_key(monkeypatch):

@@ -231,3 +231,39 @@ def test_a_rebuild_tells_the_facts_again_by_todays_rules_and_nothing_else_change
     teller.prefix = "X"
     assert rebuild(shelf.engine, [teller], now) == [Rebuilt("jira", 2, 2, 2)]
     assert keys(shelf) == ["C-1", "XA-1", "XA-2"]
+
+
+def test_a_source_that_has_no_turn_since_it_asked_to_wait_does_not_stop_the_others_on_a_terminal(shelf):
+    from datetime import UTC, datetime
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from collectors.progress import Bars
+
+    at = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+    with Progress(console=Console(file=StringIO())) as progress:
+        for _ in range(2):
+            sources = [Source("jira", Blocked("too many requests", at)), Source("other", page("B-1"))]
+            outcomes = harvest(shelf.engine, sources, Bars(progress), now=lambda: datetime(2026, 3, 2, tzinfo=UTC))
+            assert [outcome.error is None for outcome in outcomes] == [False, True]
+
+
+def test_a_rebuild_beside_a_harvest_takes_nothing_back(shelf, harvested):
+    from datetime import UTC, datetime
+
+    now = lambda: datetime(2026, 3, 3, tzinfo=UTC)  # noqa: E731
+    harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1"))])))
+    store.begin_harvest(shelf.engine, "jira", "made", "all", at=now())
+    with store.transaction(shelf.engine) as connection:
+        store.save(connection, models.Ticket, [ticket("A-2")], origin="jira")
+    assert rebuild(shelf.engine, [Teller("jira")], now) == [Rebuilt("jira", 1, 0, 0, busy=True)]
+    assert keys(shelf) == ["A-1", "A-2"]
+    harvested(Teller("jira"))
+    assert rebuild(shelf.engine, [Teller("jira")], now) == [Rebuilt("jira", 1, 0, 1)]
+
+
+def test_no_address_is_left_in_an_error(harvested):
+    outcome = harvested(Source("jira", CollectorError("ann@example.org may not see PAY")))
+    assert outcome.error == f"{WHO.mail('ann@example.org')} may not see PAY"

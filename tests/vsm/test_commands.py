@@ -209,3 +209,16 @@ def test_what_others_have_left_for_the_end_is_done(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
     assert told.exists()
+
+
+def test_output_that_cannot_be_written_is_a_sentence_and_a_reader_who_leaves_is_none(sample_store):
+    program = f"{sys.executable} -c 'from vsm.cli import main; main()' doctor --store {sample_store}"
+
+    def ran(line: str) -> tuple[int, str, str]:
+        done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert ran(f"{program} > /dev/full") == (1, "", "vsm: the output cannot be written: No space left on device\n")
+    status, out, err = ran(f"{program} | head -1")
+    assert (status, out.count("\n"), err) == (0, 1, "")
+    assert "Traceback" not in ran(f"{program} >&-")[2]

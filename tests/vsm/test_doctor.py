@@ -128,3 +128,14 @@ def test_the_sample_is_well(sample_store, capsys):
     assert "well  store: " in out
     assert "WRONG" not in out
     assert "proposed" not in out
+
+
+def test_facts_of_a_source_that_the_configuration_has_not_are_told(filled):
+    url = filled()
+    with opened(url) as engine, transaction(engine) as connection:
+        save(connection, store.TABLES["tickets"], [{"key": "A-1", "created_at": AT}], origin="old name")
+    sources = (config.Source(kind="jira", name="jira", keys={}),)
+    assert said(checks(Config(sources=sources), url))["old name"] == (
+        None, "1 facts are of a source of this name, which the configuration has not",
+    )  # fmt: skip
+    assert "old name" not in said(checks(Config(), url))
