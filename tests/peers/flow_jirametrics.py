@@ -1,4 +1,4 @@
-"""jirametrics' rules in plain Python, ticket by ticket: the tool is Ruby, from no registry of ours, so it is not run here.
+"""jirametrics' rules in plain Python, ticket by ticket: the tool is Ruby, which is not run here.
 
 Taken from how it works (its cycle time, its high-water mark, its WIP by column), and held to its
 published answers by tests. Boards as in `flow_logs`; the columns are the stages and Done.
