@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from collectors.base import Collector, Context, ReadsAhead
+from collectors.base import Collector, CollectorError, Context, ReadsAhead
 from collectors.handles import Handles, handles, store_file
 from collectors.progress import on_a_terminal, watcher
 from collectors.sources import collectors
@@ -183,7 +183,11 @@ def rebuild(sources: tuple[str, ...], store: str, config: Path | None) -> None:
     with opened(store, create=False) as engine:
         checked_key(engine, context.who)
         told_by_hand(engine, told.people, context.who)
-        for one in again(engine, ready, clock):
+        try:
+            done = again(engine, ready, clock)
+        except CollectorError as error:
+            raise WorkError(str(error)) from None
+        for one in done:
             if one.busy:
                 said = "a harvest of it runs, or was killed: nothing was taken back; rebuild again after the next one"
                 click.echo(f"note: {one.source}: {said}", err=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from collectors.base import Collector, Tells
+from collectors.base import Collector, CollectorError, Tells
 from collectors.harvest import key_of, merged
 from vsm import store
 from vsm.models import TABLES
@@ -32,15 +32,25 @@ class Rebuilt:
 
 
 def rebuild(engine: Any, collectors: Iterable[Collector], now: Callable[[], datetime]) -> list[Rebuilt]:
-    """Tell the facts of each source again; those that it no longer tells go. Raises models.RowError."""
+    """Tell the facts of each source again; those that it no longer tells go. Raises CollectorError."""
     return [_again(engine, one, now) if isinstance(one, Tells) else Rebuilt(one.name, None) for one in collectors]
 
 
 def _again(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
     name = collector.name
+    number = store.begin_harvest(engine, name, REBUILD, "its raw records", at=now())
+    try:
+        return _told(engine, collector, number, now)
+    except Exception as error:  # an answer that an older program kept, or a mistake in how it is told
+        said = f"its raw records cannot all be told: {error}; nothing was taken back: vsm collect {name} --full reads them anew"
+        store.finish_harvest(engine, number, at=now(), status="failed", rows=0, changed=0, error=said)
+        raise CollectorError(f"{name}: {said}") from None
+
+
+def _told(engine: Any, collector: Any, number: int, now: Callable[[], datetime]) -> Rebuilt:
+    name = collector.name
     with engine.connect() as connection:
         collector.recall(store.load_cursors(connection, name))
-    number = store.begin_harvest(engine, name, REBUILD, "its raw records", at=now())
     kept: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     told = changed = 0
     for some in _some(store.raw_records(engine, name)):

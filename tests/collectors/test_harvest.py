@@ -267,3 +267,19 @@ def test_a_rebuild_beside_a_harvest_takes_nothing_back(shelf, harvested):
 def test_no_address_is_left_in_an_error(harvested):
     outcome = harvested(Source("jira", CollectorError("ann@example.org may not see PAY")))
     assert outcome.error == f"{WHO.mail('ann@example.org')} may not see PAY"
+
+
+def test_a_raw_answer_that_cannot_be_told_fails_the_rebuild_with_a_sentence_and_loses_nothing(shelf, harvested):
+    from datetime import UTC, datetime
+
+    harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1"))])))
+    with store.transaction(shelf.engine) as connection:
+        store.save_raw(
+            connection, "jira", "issues", [("8", {"keys": 5, "mail": "x"})], harvest=1, at=datetime(2026, 3, 2, tzinfo=UTC)
+        )
+    with pytest.raises(
+        CollectorError, match=r"jira: its raw records cannot all be told: .*: vsm collect jira --full reads them anew"
+    ):
+        rebuild(shelf.engine, [Teller("jira")], lambda: datetime(2026, 3, 3, tzinfo=UTC))
+    assert keys(shelf) == ["A-1"]
+    assert recorded(shelf)[-1][1] == "failed"
