@@ -22,10 +22,9 @@ import numpy as np
 
 from vsm.metrics import kernel
 
-PEERS = Path(__file__).parents[1] / "tests" / "peers"
-sys.path.insert(0, str(PEERS))
-import flow_golden  # noqa: E402 (its folder is not a package: tests find it the same way)
-import flow_logs  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
+import flow_golden  # its folder is not a package: tests find it the same way
+import flow_logs
 
 RUNS = 3
 SMALL, LARGE = 100_000, 1_000_000

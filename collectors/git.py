@@ -7,7 +7,6 @@ later, by vsm.links. What the commit graph alone tells of deployments is derived
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -15,6 +14,7 @@ from collectors.base import CollectorError, Context, Page
 from collectors.clone import Clone, Refs
 from collectors.merges import Merged, Unmade
 from collectors.past import Past, State, past
+from collectors.patterns import takes
 from collectors.reading import PAGE, Ahead, Batch, Before, Look, Rest, Tag, Wish, look, read
 from collectors.remotes import public
 from collectors.remotes import repository as repository_of
@@ -163,7 +163,7 @@ class GitCollector:
 
         tags = [tag for tag in rest.tags if now.asks(tag.at)]
         merged = [pull for pull in rest.merged if now.asks(pull.merged)]
-        deployments = [self._deployment(place, tag) for tag in tags if _taken(tag.name, self.release_tags)]
+        deployments = [self._deployment(place, tag) for tag in tags if takes(self.release_tags, tag.name)]
         tagged = {tag.name: tag.sha for tag in rest.tags}
         ids = [row["id"] for row in deployments]
         state = replace(now, deployments=ids, tagged=tagged, doubtful=lost.doubtful, forges=rest.forges)
@@ -327,19 +327,6 @@ def _pull_request(place: _Place, pull: Merged) -> Row:
 def _memberships(repository: str, pull: Merged) -> Iterator[Row]:
     for sha, authored in pull.commits:
         yield {"repository": repository, "number": pull.number, "sha": sha, "authored_at": _at(authored)}
-
-
-def _taken(name: str, patterns: Iterable[str]) -> bool:
-    """Whether the patterns take a tag: the last one that fits decides, and one with `!` takes it back.
-
-    >>> [_taken(name, ("v*", "!*rc*")) for name in ("v1.0", "v1.0rc1", "1.0")]
-    [True, False, False]
-    """
-    taken = False
-    for pattern in patterns:
-        if fnmatchcase(name, pattern.removeprefix("!")):
-            taken = not pattern.startswith("!")
-    return taken
 
 
 def _warnings(repository: str, clone: Clone, now: State, rest: Rest) -> Iterator[str]:

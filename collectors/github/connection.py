@@ -19,26 +19,32 @@ class Unreachable(CollectorError):
 class _Follows:
     """Follows redirects with the query, which PyGithub would lose: a list asked for without it is another list.
 
-    Only on this server: elsewhere the token would be seen by others.
+    Only on this server: elsewhere the token would be seen by others. Stands beside one of PyGithub's two connections,
+    which have no class in common: what they have is named here, and `super()` is theirs.
     """
 
+    host: str
+    port: int
+    protocol: str
+    url: str
+
     def getresponse(self) -> RequestsResponse:
-        answer: RequestsResponse = super().getresponse()  # type: ignore[misc]  # of the class beside it
+        answer: RequestsResponse = super().getresponse()  # type: ignore[misc]  # theirs
         for _ in range(HOPS):
             if answer.status not in (301, 302, 307, 308):
                 break
             self.url = self._there(answer)
-            answer = super().getresponse()  # type: ignore[misc]
+            answer = super().getresponse()  # type: ignore[misc]  # theirs
         if 300 <= answer.status < 400 and answer.status != 304:
-            raise CollectorError(f"{self.host}: sends us from one place to the next: check the source's url")  # type: ignore[attr-defined]
+            raise CollectorError(f"{self.host}: sends us from one place to the next: check the source's url")
         if answer.status == 202:  # PyGithub would ask again for ever
-            raise Refused(f"{self.host} is still making the answer", 202)  # type: ignore[attr-defined]
+            raise Refused(f"{self.host} is still making the answer", 202)
         answer.response.encoding = "utf-8"
         return answer
 
     def _there(self, answer: RequestsResponse) -> str:
         new = urlsplit(answer.headers.get("location", ""))
-        scheme, host, port = self.protocol, self.host, self.port  # type: ignore[attr-defined]
+        scheme, host, port = self.protocol, self.host, self.port
         if new.netloc and (new.scheme, new.hostname, new.port or port) != (scheme, host, port):
             raise CollectorError(f"{host}: sends us to {new.scheme}://{new.netloc}: if that is right, make it the source's url")
         query = new.query or urlsplit(self.url).query

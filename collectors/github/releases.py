@@ -15,10 +15,9 @@ told before.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from collectors.base import Told
@@ -26,6 +25,7 @@ from collectors.github.client import Answer, Client, NotThere, Size
 from collectors.github.queries import PAGE
 from collectors.github.resource import Batch, Repo, Rules
 from collectors.github.walks import Piece, Thing, instant, piece, read_by
+from collectors.patterns import takes
 
 COMMIT = "... on Commit { committedDate }"
 TARGET = f"""target {{ __typename oid {COMMIT} ... on Tag {{ tagger {{ date }}
@@ -71,7 +71,7 @@ class Releases:
         rows: dict[Any, list[dict[str, Any]]] = {}
         if sha and answer.get("tag"):
             rows[models.Tag] = [{"repository": answer["repository"], "name": name, "sha": sha, "tagged_at": at}]
-        if taken(name, rules.release_tags):
+        if takes(rules.release_tags, name):
             application = rules.application_of(answer["repository"])
             row = {
                 "id": f"git:{application}:{name}",
@@ -85,19 +85,6 @@ class Releases:
             }
             rows[models.Deployment] = [row | ({"url": release["url"]} if release else {})]
         return rows
-
-
-def taken(name: str, patterns: Iterable[str]) -> bool:
-    """Whether the patterns take a tag: the last one that fits decides, and one with `!` takes it back.
-
-    >>> [taken(name, ("v*", "!*rc*")) for name in ("v1.0", "v1.0rc1", "1.0")]
-    [True, False, False]
-    """
-    found = False
-    for pattern in patterns:
-        if fnmatchcase(name, pattern.removeprefix("!")):
-            found = not pattern.startswith("!")
-    return found
 
 
 # What an answer of either interface says. ---------------------------------------------------------
