@@ -200,6 +200,8 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
             )
             for line in tables.beside(figure, told.value, few):
                 st.caption(text(line))
+            if found is not None and found.look is not None:
+                st.caption(f":material/visibility: Last whole week: {text(found.look)}. Worth a look, no change by itself.")
         explain_button(figure, told.label, key=f"{told.value}_{key}")
 
 

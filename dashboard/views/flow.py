@@ -16,7 +16,7 @@ TILES = (
     Tile("Throughput", "throughput", "mean", theme.per_week, True, more="clearly more", less="clearly less", good="more"),
     Tile("Work in progress now", "wip", "now", theme.number, True),
     Tile("Age of work in progress, median", "work_item_age", "p50", theme.duration, **LONGER),
-    Tile("Flow efficiency", "flow_efficiency", "value", theme.rate),
+    Tile("Flow efficiency", "flow_efficiency", "value", theme.rate, more="clearly higher", less="clearly lower", good="more"),
 )
 SOME = 6  # cards of a column where several boards share the page
 
