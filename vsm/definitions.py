@@ -6,7 +6,9 @@ from typing import Any
 
 from vsm import lever, stream
 from vsm.metrics import (
+    batch_size,
     blocked,
+    compare,
     constraint,
     coverage,
     cumulative,
@@ -15,6 +17,8 @@ from vsm.metrics import (
     forecast,
     handoffs,
     policies,
+    recovery,
+    reliability,
     rework,
     shifts,
     stages,
@@ -31,6 +35,12 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Failed deployment recovery time": dora.failed_deployment_recovery_time,
         "Deployment rework rate": dora.deployment_rework_rate,
         "What needed remediation": dora.remediation,
+        "Batch size": batch_size.batch_size,
+        "Small and large batches": batch_size.by_size,
+        "Recovery value stream": recovery.recovery_stream,
+        "Happy path": recovery.happy_path,
+        "Availability": reliability.availability,
+        "Time to acknowledge": reliability.time_to_acknowledge,
     },
     "Flow": {
         "Lead time": flow.lead_time,
@@ -67,6 +77,9 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Percent complete and accurate": rework.percent_complete_accurate,
         "Constraint": constraint.constraint,
         "Lead time lever": lever.lever,
+    },
+    "Comparison": {
+        "Clear change": compare.compare,
     },
     "Coverage": {
         "Tickets linked": coverage.tickets_linked,

@@ -11,6 +11,7 @@ from vsm import stream
 from vsm.deployed import applications
 from vsm.lever import Lever, lever
 from vsm.metrics import (
+    batch_size,
     blocked,
     constraint,
     coverage,
@@ -21,17 +22,28 @@ from vsm.metrics import (
     handoffs,
     policies,
     quality,
+    recovery,
+    reliability,
     rework,
     stages,
     waste,
 )
 from vsm.metrics.constraint import Constraint
 from vsm.metrics.figure import Figure
+from vsm.metrics.periods import months
 from vsm.metrics.policies import Policy
 from vsm.metrics.waste import Waste
 from vsm.pipeline import Flow, StreamFlow
 from vsm.scope import Scope
 from vsm.workflow import Workflow
+
+HEADLINE = {  # the value that a figure is known by
+    "deployment_frequency": "per_week",
+    "change_lead_time": "p50",
+    "change_fail_rate": "value",
+    "failed_deployment_recovery_time": "p50",
+    "deployment_rework_rate": "value",
+}
 
 
 @dataclass(frozen=True)
@@ -42,10 +54,12 @@ class Measures:
     blocked_time, finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework,
     deployment_frequency, change_lead_time, change_fail_rate,
     failed_deployment_recovery_time, deployment_rework_rate, tickets_linked, changes_deployed,
-    incidents_linked. What needs one map of stages (``workflow``, ``stages``, ``moves``,
-    ``constraint``, ``graph``, ``cumulative``) is None where several streams are looked at at once:
-    it stands under each of ``streams`` then. ``applications``: the DORA figures of each. ``policy``:
-    whose way of reading visits cycle times, times in stage and cumulative flow follow.
+    incidents_linked, batch_size, availability, time_to_acknowledge. What needs one map of stages
+    (``workflow``, ``stages``, ``moves``, ``constraint``, ``graph``, ``cumulative``) is None
+    where several streams are looked at at once: it stands under each of ``streams`` then.
+    ``applications``: the DORA figures of each. ``happy_path``
+    and ``recovery_stream``: the ways of changes and of failed deployments. ``policy``: whose way of
+    reading visits cycle times, times in stage and cumulative flow follow.
     """
 
     scope: Scope
@@ -58,6 +72,8 @@ class Measures:
     between_teams: pd.DataFrame
     lead_time_parts: pd.DataFrame
     remediation: pd.DataFrame
+    happy_path: recovery.Stream
+    recovery_stream: recovery.Stream
     quality: pd.DataFrame
     workflow: Workflow | None = None
     stages: pd.DataFrame | None = None
@@ -72,6 +88,8 @@ class Measures:
     policy: Policy = "vsm"
     _levered: Callable[[], Lever | None] = field(default=lambda: None, repr=False, compare=False)
     _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
+    _monthly: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
+    _teamed: Callable[[], dict[str, dict[str, Figure]]] = field(default=dict, repr=False, compare=False)
 
     @property
     def waste(self) -> Waste:
@@ -82,6 +100,16 @@ class Measures:
     def lever(self) -> Lever | None:
         """What more capacity would do, by a simulation of a second or two; None where several streams are looked at at once."""
         return self._levered()
+
+    @property
+    def months(self) -> pd.DataFrame:
+        """The DORA metrics by calendar month, each counted anew: month, whole, metric, value, low, high, n."""
+        return self._monthly()
+
+    @property
+    def teams(self) -> dict[str, dict[str, Figure]]:
+        """The DORA figures of each team: of its own items' changes, and of the applications that these go to."""
+        return self._teamed()
 
     def figure(self, name: str) -> Figure | None:
         """A figure by its name, those too that are worked out only when they are asked for; None for no such name."""
@@ -165,7 +193,10 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
     sent_back = rework.rework(visits, items, scope)
     changed_hands = handoffs.handoffs(visits, items, scope)
     ends = {"production" if one.deploys else "done" for one in chosen}
-    shipped = _delivery(told, _applications(told, chosen, items, scope), items, scope)
+    whose = _applications(told, chosen, items, scope)
+    shipped = _delivery(told, whose, items, scope)
+    delivered = shipped.figures(scope, told)
+    often, failing = delivered["deployment_frequency"], delivered["change_fail_rate"]
     figures = {
         "lead_time": flow.lead_time(items, scope, "production" if "production" in ends else "done"),
         "cycle_time": flow.cycle_time(items, scope) if policy == "vsm" else _cycle_time(told, chosen, items, visits, scope, policy),
@@ -178,7 +209,8 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         "forecast_hit_rate": forecast.hit_rate(items, scope, zone),
         "handoffs_per_item": changed_hands.per_item,
         "rework": sent_back.items,
-        **shipped.figures(scope, told),
+        **delivered,
+        **shipped.beside(scope, told, whose or frozenset(shipped.deployments["application"])),
         "tickets_linked": coverage.tickets_linked(items, told.links.item_changes, scope),
         "changes_deployed": coverage.changes_deployed(shipped.changes, shipped.deployment_changes, shipped.deployments, scope),
         "incidents_linked": coverage.incidents_linked(shipped.incidents, scope),
@@ -194,10 +226,34 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         between_teams=changed_hands.between_teams,
         lead_time_parts=dora.lead_time_parts(shipped.changes, shipped.deployments, shipped.deployment_changes, scope),
         remediation=shipped.remediation,
+        happy_path=recovery.happy_path(delivered["change_lead_time"], shipped.changes, often),
+        recovery_stream=recovery.recovery_stream(delivered["failed_deployment_recovery_time"], often, failing, shipped.incidents),
         accurate=sent_back.percent_complete_accurate,
         quality=quality.quality(told, chosen),
         policy=policy,
+        _monthly=cache(lambda: _by_month(shipped, scope, told)),
+        _teamed=cache(lambda: _by_team(told, chosen, items, scope)),
     )
+
+
+def _by_month(shipped: "Delivery", scope: Scope, told: Flow) -> pd.DataFrame:
+    """The DORA metrics of each calendar month of the window."""
+    rows = []
+    for one in months(scope, told.config.zone):
+        for name, figure in shipped.figures(one.scope, told).items():
+            values = {kind: figure.values.get(kind) for kind in ("low", "high")}
+            rows.append((one.month, one.whole, name, figure.values[HEADLINE[name]], *values.values(), figure.n))
+    kinds = {"month": "datetime64[us]", "whole": "bool", "metric": "str"} | dict.fromkeys(("value", "low", "high"), "float64")
+    return pd.DataFrame(rows, columns=[*kinds, "n"]).astype(kinds)
+
+
+def _by_team(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> dict[str, dict[str, Figure]]:
+    """The DORA figures of each team that has items, in the order of their names."""
+    found = {}
+    for team in sorted(items["team"].dropna().unique()):
+        mine, theirs = items[items["team"] == team], replace(scope, team=str(team))
+        found[str(team)] = _delivery(told, _applications(told, chosen, mine, theirs), mine, theirs).figures(theirs, told)
+    return found
 
 
 def _cycle_time(
@@ -247,6 +303,15 @@ class Delivery:
                 self.deployments, self.remediation, scope, zone
             ),
             "deployment_rework_rate": dora.deployment_rework_rate(self.deployments, self.remediation, scope, zone),
+        }
+
+    def beside(self, scope: Scope, told: Flow, applications: frozenset[str]) -> dict[str, Figure]:
+        """What stands beside the five: how much comes at once, and what users had to live with."""
+        sizes = batch_size.sizes(told.links.change_commits, told.facts.pull_requests)
+        return {
+            "batch_size": batch_size.batch_size(self.deployments, self.deployment_changes, sizes, scope, told.config.zone),
+            "availability": reliability.availability(self.incidents, applications, scope),
+            "time_to_acknowledge": reliability.time_to_acknowledge(self.incidents, scope, told.config.zone),
         }
 
 

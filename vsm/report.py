@@ -7,6 +7,7 @@ import pandas as pd
 
 from vsm.measure import Measures
 from vsm.metrics.figure import Figure
+from vsm.metrics.recovery import Stream
 
 Document = dict[str, Any]
 DEFINITION = "vsm"
@@ -29,6 +30,8 @@ def document(measures: Measures, harvests: pd.DataFrame) -> Document:
         **_body(measures),
         "streams": [{"stream": name, **_body(one)} for name, one in measures.streams.items()],
         "applications": [{"application": name, "dora": _dora(figures, None)} for name, figures in measures.applications.items()],
+        "teams": [{"team": name, "dora": _dora(figures, None)} for name, figures in measures.teams.items()],
+        "months": [_month(row) for row in measures.months.to_dict("records")],
     }
 
 
@@ -60,6 +63,13 @@ def _body(measures: Measures) -> Document:
         "lead_time_lever": _lever(measures),
         "forecast": _forecast(measures.figures),
         "dora": _dora(measures.figures, measures.lead_time_parts),
+        "batch_size": _values(measures.figures["batch_size"], "p50", "p85", "commits_p50", "lines_p50"),
+        "reliability": {
+            "availability": _values(measures.figures["availability"], "value", "down_hours"),
+            "time_to_acknowledge": _values(measures.figures["time_to_acknowledge"], "p50", "p85"),
+        },
+        "happy_path": _way(measures.happy_path),
+        "recovery_stream": _way(measures.recovery_stream),
         "coverage": {
             name: _values(measures.figures[name], "value") for name in ("tickets_linked", "changes_deployed", "incidents_linked")
         },
@@ -180,6 +190,20 @@ def _dora(figures: dict[str, Figure], parts: pd.DataFrame | None) -> Document:
     }
 
 
+def _way(way: Stream) -> Document:
+    """A way in steps whose means add up, with how many go it in a week."""
+    steps = [
+        {"step": row["part"], **{name: _number(row[name]) for name in ("p50", "p85", "mean")}, "n": int(row["n"])}
+        for row in way.steps.to_dict("records")
+    ]
+    return {"per_week": _number(way.per_week), "n": way.n, "steps": steps}
+
+
+def _month(row: dict[str, Any]) -> Document:
+    numbers = {name: _number(row[name]) for name in ("value", "low", "high")}
+    return {"month": f"{row['month']:%Y-%m}", "whole": bool(row["whole"]), "metric": row["metric"], **numbers, "n": int(row["n"])}
+
+
 def _rate(figure: Figure, count: str) -> Document:
     return {**_values(figure, "value", "low", "high"), count: _whole(figure.values.get(count))}
 
@@ -245,7 +269,10 @@ def _count(value: float | None) -> str:
 def tables(told: Document, name: str = "") -> Iterable[Table]:
     """The document as tables: a title, its columns, its rows."""
     prefix = f"{name}: " if name else ""
-    yield f"{prefix}DORA", ("metric", "value", "n", "more"), _dora_rows(told["dora"])
+    yield f"{prefix}DORA", ("metric", "value", "n", "more"), [*_dora_rows(told["dora"]), *_beside_rows(told)]
+    for title, key in (("first commit to production", "happy_path"), ("failed deployment to restored", "recovery_stream")):
+        if told[key]["n"]:
+            yield f"{prefix}{title}", ("step", "p50", "p85", "mean of all", "n"), _way_rows(told[key])
     yield f"{prefix}flow", ("metric", "value", "n", "more"), _flow_rows(told)
     if told["stages"]:
         head = ("stage", "left", "wait p50", "work p50", "dwell p50", "dwell p85", "in it now", "queue non-empty")
@@ -280,6 +307,25 @@ def _dora_rows(dora: Document) -> list[tuple[str, ...]]:
             f"p85 {duration(recovery['p85'])}, {_count(recovery['open'])} open",
         ),
         ("deployment rework rate", share(rework["value"]), _count(rework["n"]), _interval(rework, "unplanned")),
+    ]
+
+
+def _beside_rows(told: Document) -> list[tuple[str, ...]]:
+    """What stands beside the five: batch size and reliability."""
+    batch, up, taken = told["batch_size"], told["reliability"]["availability"], told["reliability"]["time_to_acknowledge"]
+    more = f"p85 {_count(batch['p85'])}; {_count(batch['commits_p50'])} commits, {_count(batch['lines_p50'])} lines (p50)"
+    return [
+        ("changes a deployment", _count(batch["p50"]), _count(batch["n"]), more),
+        ("time without an open incident", share(up["value"]), _count(up["n"]), f"{duration(up['down_hours'])} with one"),
+        ("time to acknowledge", duration(taken["p50"]), _count(taken["n"]), f"p85 {duration(taken['p85'])}"),
+    ]
+
+
+def _way_rows(way: Document) -> list[tuple[str, ...]]:
+    return [
+        (step["step"], duration(step["p50"]), duration(step["p85"]), duration(step["mean"]), _count(step["n"]))
+        for step in way["steps"]
+        if step["n"]
     ]
 
 

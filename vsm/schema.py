@@ -42,6 +42,8 @@ DORA = _object(
     failed_deployment_recovery_time=_percentiles("p50", "p85", open=COUNT_OR_NONE),
     deployment_rework_rate=_rate("unplanned"),
 )
+STEPS = _object(per_week=NUMBER, n=COUNT, steps=_list(_object(step=TEXT, p50=NUMBER, p85=NUMBER, mean=NUMBER, n=COUNT)))
+MONTH = _object(month=TEXT, whole={"type": "boolean"}, metric=TEXT, value=NUMBER, low=NUMBER, high=NUMBER, n=COUNT)
 EDGE = {"from": TEXT, "to": TEXT}
 BODY: dict[str, Schema] = {
     "flow": _object(
@@ -93,6 +95,10 @@ BODY: dict[str, Schema] = {
     "lead_time_lever": _or_none(_object(stage=TEXT, predicted_cut=NUMBER, low=NUMBER, high=NUMBER)),
     "forecast": _or_none(_object(finished_in_12_weeks=_object(p50=NUMBER, p85=NUMBER, p95=NUMBER), hit_rate=NUMBER)),
     "dora": DORA,
+    "batch_size": _percentiles("p50", "p85", "commits_p50", "lines_p50"),
+    "reliability": _object(availability=_object(value=SHARE, down_hours=NUMBER, n=COUNT), time_to_acknowledge=PART),
+    "happy_path": STEPS,
+    "recovery_stream": STEPS,
     "coverage": _object(
         **{name: _object(value=SHARE, n=COUNT) for name in ("tickets_linked", "changes_deployed", "incidents_linked")}
     ),
@@ -118,5 +124,7 @@ def schema() -> Schema:
             **BODY,
             streams=_list(_object(stream=TEXT, **BODY)),
             applications=_list(_object(application=TEXT, dora=DORA)),
+            teams=_list(_object(team=TEXT, dora=DORA)),
+            months=_list(MONTH),
         ),
     }

@@ -1,0 +1,61 @@
+"""The recovery value stream: the way from a deployment that fails to users that are served again, beside the happy path."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from vsm.frames import looked_up
+from vsm.metrics.figure import Figure
+from vsm.metrics.spans import spans, together
+
+STEPS = {"detection": "noticed_at", "response": "acknowledged_at", "restoring": "recovered_at"}
+MENDED = {"mending": "recovered_at"}
+HAPPY = {
+    "coding": "opened_at",
+    "draft": "ready_at",
+    "pickup": "first_review_at",
+    "review": "merged_at",
+    "deploy": "deployed_at",
+}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """``per_week``: how many go this way in a week, None where it is not known; ``steps``: as `spans.together` tells them."""
+
+    per_week: float | None
+    n: int
+    steps: pd.DataFrame
+
+
+def recovery_stream(recovery: Figure, frequency: Figure, fail_rate: Figure, incidents: pd.DataFrame) -> Stream:
+    """Failed deployments from their finish to users served again: detection, response and restoring, which add up.
+
+    Its volume is the change fail rate × the deployment frequency. `recovery`: the failed deployment
+    recovery time, whose rows these are. Detection ends when the first of its incidents was detected,
+    else opened; response when somebody took it on. Without an incident all of it is mending.
+    """
+    rows = recovery.rows[["deployment", "deployed_at", "recovered_at"]]
+    linked = incidents.dropna(subset="deployment")
+    linked = linked.assign(noticed_at=linked[["detected_at", "opened_at"]].min(axis=1))
+    first = linked.sort_values(["noticed_at", "id"], kind="stable").drop_duplicates("deployment").set_index("deployment")
+    rows = rows.assign(**{name: looked_up(rows["deployment"], first[name]) for name in ("noticed_at", "acknowledged_at")})
+    alone = ~rows["deployment"].isin(first.index)
+    parts = pd.concat([spans(rows[~alone], STEPS, "deployed_at"), spans(rows[alone], MENDED, "deployed_at")])
+    often, share = frequency.values["per_week"], fail_rate.values["value"]
+    return Stream(None if often is None or share is None else often * share, len(rows), together(_in_order(parts)))
+
+
+def happy_path(lead_time: Figure, changes: pd.DataFrame, frequency: Figure) -> Stream:
+    """Changes from their first commit to production: coding, draft, pickup, review and deploy, which add up to the lead time.
+
+    `lead_time`: the change lead time, whose rows these are. Draft: opened, but not yet ready for review.
+    """
+    about = changes[["change", "opened_at", "ready_at", "first_review_at"]]
+    rows = lead_time.rows[["change", "first_commit_at", "merged_at", "deployed_at"]].merge(about, on="change", how="left")
+    return Stream(frequency.values["per_week"], len(rows), together(spans(rows, HAPPY, "first_commit_at")))
+
+
+def _in_order(parts: pd.DataFrame) -> pd.DataFrame:
+    names = [*STEPS, *MENDED, *(name for name in parts.columns if name not in {*STEPS, *MENDED})]
+    return parts.reindex(columns=names)
