@@ -11,6 +11,7 @@ PAGES = (
     ("overview", "Overview", ":material/monitoring:", "", "How is delivery going, and what changed?"),
     ("value_stream", "Value stream", ":material/account_tree:", "map", "Where does work wait?"),
     ("flow", "Flow", ":material/view_kanban:", "flow", "How long does work take and what is stuck?"),
+    ("delivery", "Delivery", ":material/rocket_launch:", "delivery", "Are changes small, fast and safe?"),
     ("data", "Data and definitions", ":material/fact_check:", "data", "Can I trust this?"),
 )
 

@@ -1,6 +1,6 @@
 """Figures and frames in words and as tables: how they are written, never how they are computed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +9,8 @@ import pandas as pd
 from dashboard import theme
 from vsm.measure import Measures
 from vsm.metrics.figure import FEW, Figure, definition
+from vsm.metrics.recovery import Stream
+from vsm.metrics.spans import UNTOLD
 from vsm.metrics.stages import stages as time_in_stage
 from vsm.workflow import Workflow
 
@@ -45,7 +47,11 @@ def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
     if values.get("low") is not None and values.get("high") is not None:
         yield f"95 % interval {theme.rate(values['low'])} to {theme.rate(values['high'])}"
     if values.get("p85") is not None and not is_few:
-        yield f"85 % within {theme.duration(values['p85'])}"
+        yield (
+            f"85 % within {theme.duration(values['p85'])}"
+            if figure.unit == "hours"
+            else f"85 % at most {theme.number(values['p85'])}"
+        )
     if values.get("days") is not None:
         yield f"on {theme.many(int(values['days'] or 0), 'day')}"
     if "now" in values and values.get("mean") is not None:
@@ -243,3 +249,96 @@ def meanings(workflow: Workflow) -> pd.DataFrame:
     ]
     rows += [{"Stage": end, "Waiting": ", ".join(getattr(workflow, end))} for end in ("done", "cancelled", "ignored")]
     return pd.DataFrame(rows).fillna("")
+
+
+# Delivery. -------------------------------------------------------------------------------------------------------------
+
+
+def way_said(way: Stream, one: str, adds_up: str, weekly: str) -> str:
+    """What a way's chart says: its longest step, how many went it, and how often a week (of what: `weekly`)."""
+    known = way.steps[way.steps["n"] > 0]
+    if known.empty:
+        return f"No {one} went all of this way in the window."
+    longest = known.sort_values("mean", kind="stable").iloc[-1]
+    often = "" if way.per_week is None else f", {theme.number(way.per_week)} {weekly} a week"
+    part = "can not be told apart" if longest["part"] == UNTOLD else f"is {longest['part']}"
+    share = theme.rate(float(longest["mean"]) / float(known["mean"].sum())) if known["mean"].sum() else theme.NONE
+    return f"Most of it, {share}, {part}. {adds_up}; n = {way.n:,}{often}."
+
+
+def steps(way: Stream) -> pd.DataFrame:
+    """The steps of a way in words."""
+    told = way.steps[way.steps["n"] > 0]
+    return pd.DataFrame(
+        {
+            "Step": told["part"].to_numpy(),
+            "Median": [theme.duration(hours) for hours in told["p50"]],
+            "85 % within": [theme.duration(hours) for hours in told["p85"]],
+            "Adds on average": [theme.duration(hours) for hours in told["mean"]],
+            "Known of": told["n"].to_numpy(),
+        }
+    )
+
+
+def bands(found: pd.DataFrame) -> pd.DataFrame:
+    """Small and large batches beside each other in words; medians only of five changes and more."""
+    return pd.DataFrame(
+        {
+            "Deployments": [f"{row['band']} ({row['n']})" for row in found.to_dict("records")],
+            "Changes each": [
+                f"{low}" if low == high else f"{low} to {high}" for low, high in zip(found["from"], found["to"], strict=True)
+            ],
+            "Needed remediation": [f"{hits} of {n}" for hits, n in zip(found["failed"], found["n"], strict=True)],
+            "Share, 95 % interval": [
+                f"{theme.rate(row['value'])} ({theme.rate(row['low'])} to {theme.rate(row['high'])})"
+                for row in found.to_dict("records")
+            ],
+            "Change lead time, median": [
+                theme.duration(row["p50"]) if row["changes_n"] >= FEW else f"too few (n {row['changes_n']})"
+                for row in found.to_dict("records")
+            ],
+        }
+    )
+
+
+def speed(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataFrame:
+    """Lead time and fail rate of each application, by name: application, hours, changes, value, low, high, n."""
+    rows = []
+    for name, figures in sorted(applications.items()):
+        lead, fail = figures["change_lead_time"], figures["change_fail_rate"]
+        if lead.n and fail.n:
+            rows.append((name, lead.values["p50"], lead.n, *(fail.values[key] for key in ("value", "low", "high")), fail.n))
+    return pd.DataFrame(rows, columns=["application", "hours", "changes", "value", "low", "high", "n"])
+
+
+def failures(fail: Figure, recovery: Figure) -> pd.DataFrame:
+    """Each deployment that needed remediation with what says so and how long it took, the latest first."""
+    failed = fail.rows[fail.rows["failed"]] if "failed" in fail.rows else fail.rows.iloc[:0]
+    over = recovery.rows[["deployment", "recovered_at", "hours"]] if len(recovery.rows) else None
+    columns = ["deployment", "application", "deployed_at", "reason", "rule", "url"]
+    told = failed[[name for name in columns if name in failed]]
+    told = (
+        told.merge(over, on="deployment", how="left") if over is not None else told.assign(recovered_at=pd.NaT, hours=float("nan"))
+    )
+    return told.sort_values("deployed_at", ascending=False, kind="stable", ignore_index=True)
+
+
+BY_MONTH = {
+    "deployment_frequency": ("Deployments", theme.per_week, True),
+    "change_lead_time": ("Change lead time, median", theme.duration, False),
+    "change_fail_rate": ("Change fail rate", theme.rate, False),
+    "failed_deployment_recovery_time": ("Recovery time, median", theme.duration, False),
+    "deployment_rework_rate": ("Deployment rework rate", theme.rate, False),
+}
+
+
+def by_month(months: pd.DataFrame) -> pd.DataFrame:
+    """The five metrics by month in words, each with its n; fewer than five are only counted."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in months.to_dict("records"):
+        title, written, counted = BY_MONTH[row["metric"]]
+        name = f"{row['month']:%b %Y}" + ("" if row["whole"] else ", in part")
+        few = 0 < row["n"] < FEW and not counted
+        value = f"too few (n {row['n']})" if few else f"{written(row['value'])} (n {row['n']:,})"
+        rows.setdefault(name, {"Month": name})[title] = value
+    return pd.DataFrame(list(rows.values()), columns=["Month", *(title for title, *_ in BY_MONTH.values())])

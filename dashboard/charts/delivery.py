@@ -189,3 +189,73 @@ def recovery(rows: pd.DataFrame | None, p50: float | None = None, p85: float | N
     return layered(picked(dots, "failure", ["deployment"], pick), levels(lines, scale) if len(told) >= FEW else None).properties(
         height=HEIGHT
     )
+
+
+def batch_sizes(series: pd.DataFrame | None, p50: float | None = None) -> Chart | None:
+    """Changes a deployment by week: week, n, p50, p85, whole. A line from the median up; the dot is hollow for fewer than five."""
+    if series is None or series.empty or not (series["n"] > 0).any():
+        return None
+    told = toned(in_weeks(series), "primary", "week", "week_end", "middle", "whole", "note", "n", "p50", "p85")
+    told = told[told["n"] > 0]
+    scale = alt.Scale(domain=[0, max(1.0, float(told["p85"].max())) * 1.04], nice=False)
+    axis = alt.Axis(title="Changes a deployment", tickMinStep=1, format=",d", tickCount=5)
+    tooltip = [
+        *week_tooltips(),
+        alt.Tooltip("n:Q", title="Deployments"),
+        alt.Tooltip("p50:Q", title="Median"),
+        alt.Tooltip("p85:Q", title="85 % at most"),
+    ]
+    bars = alt.Chart(told).mark_rule(strokeWidth=3)
+    bars = bars.encode(
+        x=week_x(series, "middle", scaled=True), y=alt.Y("p50:Q", scale=scale, axis=axis), y2="p85:Q", color=role(),
+        opacity=fading(0.4), tooltip=tooltip,
+    )  # fmt: skip
+
+    def dots(part: pd.DataFrame, filled: bool) -> alt.Chart:
+        drawn = alt.Chart(part).mark_point(filled=filled, size=60, strokeWidth=2)
+        return drawn.encode(
+            x=week_x(series, "middle"), y=alt.Y("p50:Q", scale=scale, axis=None), color=role(), opacity=fading(), tooltip=tooltip
+        )
+
+    line = levels({f"median {theme.number(p50)}": p50}, scale)
+    return layered(bars, dots(told[told["n"] >= FEW], True), dots(told[told["n"] < FEW], False), line).properties(height=HEIGHT)
+
+
+def fail_rate_by_month(months: pd.DataFrame | None, pooled: float | None = None) -> Chart | None:
+    """The fail rate by month: month, whole, metric, value, low, high, n; the share of the whole window (`pooled`) as a line."""
+    if months is None or months.empty:
+        return None
+    told = months[(months["metric"] == "change_fail_rate") & (months["n"] > 0)]
+    if told.empty:
+        return None
+    told = told.assign(
+        said=[theme.rate(value) for value in told["value"]],
+        interval=[f"{theme.rate(low)} to {theme.rate(high)}" for low, high in zip(told["low"], told["high"], strict=True)],
+        named=[f"{month:%b %Y}" for month in told["month"]],
+        note=["" if whole else "only a part of it lies in the window" for whole in told["whole"]],
+    )
+    columns = ["named", "whole", "note", "n", "value", "low", "high", "said", "interval"]
+    scale = alt.Scale(domain=[0, float(told["high"].max())], nice=False)
+    x = alt.X("named:O", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True))
+    tooltip = [
+        alt.Tooltip("named:N", title="Month"),
+        alt.Tooltip("note:N", title="Note"),
+        alt.Tooltip("said:N", title="Share"),
+        alt.Tooltip("n:Q", title="Deployments"),
+        alt.Tooltip("interval:N", title="95 % interval"),
+    ]
+    axis = alt.Axis(title="Change fail rate", format=".0%", tickCount=5)
+    intervals = (
+        alt.Chart(toned(told, "muted", *columns))
+        .mark_rule(strokeWidth=2)
+        .encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2="high:Q", color=role(), opacity=fading(0.55), tooltip=tooltip)
+    )
+    size = alt.Size("n:Q", scale=alt.Scale(domain=[0, max(FEW, int(told["n"].max()))], range=[20, 260]), legend=None)
+    y = alt.Y("value:Q", scale=scale, axis=None)
+
+    def points(part: pd.DataFrame, filled: bool) -> alt.Chart:
+        drawn = alt.Chart(toned(part, "warn", *columns)).mark_point(filled=filled, strokeWidth=2)
+        return drawn.encode(x=x, y=y, size=size, color=role(), opacity=fading(), tooltip=tooltip)
+
+    many, few = points(told[told["n"] >= FEW], True), points(told[told["n"] < FEW], False)
+    return layered(intervals, many, few, levels({f"all months {theme.rate(pooled)}": pooled}, scale)).properties(height=HEIGHT)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from dashboard import theme
-from dashboard.charts import delivery, flow, marks
+from dashboard.charts import delivery, flow, marks, ways
 
 CHARTS = Path(__file__).parents[2] / "dashboard" / "charts"
 NAN = float("nan")
@@ -100,7 +100,38 @@ def dwell():
     )
 
 
+def steps():
+    told = [
+        ("coding", 20.0, 60.0, 9, 25.5),
+        ("pickup", 3.0, 9.5, 8, 4.25),
+        (EVIL, 1.0, 2.0, 3, 0.5),
+        ("not told apart", 5.0, 5.0, 1, 0.75),
+    ]
+    return pd.DataFrame([*told, ("review", NAN, NAN, 0, 0.0)], columns=["part", "p50", "p85", "n", "mean"])
+
+
+def applications():
+    told = [("shop", 200.5, 30, 0.1, 0.04, 0.23, 40), (EVIL, 0.0, 9, 0.0, 0.0, 0.28, 10), ("new", 9.0, 2, 0.5, 0.1, 0.9, 2)]
+    return pd.DataFrame(told, columns=["application", "hours", "changes", "value", "low", "high", "n"])
+
+
+def batches():
+    return weekly(n=[0, 8, 6, 0, 3, 12, 5], p50=[NAN, 2, 1, NAN, 4, 1, 3], p85=[NAN, 5, 1, NAN, 4, 6, 9])
+
+
+def months():
+    first = pd.date_range("2026-08-01", periods=4, freq="MS", unit="us")
+    rates = {"value": [NAN, 0.125, 0.0, 1 / 3], "low": [NAN, 0.022, 0.0, 0.0615], "high": [NAN, 0.471, 0.39, 0.7923]}
+    return pd.DataFrame(
+        {"month": first, "whole": [False, True, True, False], "metric": "change_fail_rate", **rates, "n": [0, 8, 6, 3]}
+    )
+
+
 ALL = {
+    "way": lambda: ways.way(steps()),
+    "speed_and_stability": lambda: ways.speed_and_stability(applications()),
+    "batch_sizes": lambda: delivery.batch_sizes(batches(), 2.0),
+    "fail_rate_by_month": lambda: delivery.fail_rate_by_month(months(), 4 / 34),
     "deployment_frequency": lambda: delivery.deployment_frequency(deployments(), per_week=4.1, pick=True),
     "lead_time_bands": lambda: delivery.lead_time_bands(lead_times()),
     "fail_rate": lambda: delivery.fail_rate(failures(), 4 / 34),
@@ -112,6 +143,10 @@ ALL = {
     "stage_dwell": lambda: flow.stage_dwell(dwell()),
 }
 FRAMES = {
+    "way": (ways.way, steps),
+    "speed_and_stability": (ways.speed_and_stability, applications),
+    "batch_sizes": (delivery.batch_sizes, batches),
+    "fail_rate_by_month": (delivery.fail_rate_by_month, months),
     "deployment_frequency": (delivery.deployment_frequency, deployments),
     "lead_time_bands": (delivery.lead_time_bands, lead_times),
     "fail_rate": (delivery.fail_rate, failures),
@@ -144,7 +179,7 @@ def numbers(frame):
 
 def test_every_chart_is_tried_here():
     public = re.findall(
-        r"^def ([a-z]\w+)\(", "".join((CHARTS / name).read_text() for name in ("delivery.py", "flow.py")), re.MULTILINE
+        r"^def ([a-z]\w+)\(", "".join((CHARTS / name).read_text() for name in ("delivery.py", "flow.py", "ways.py")), re.MULTILINE
     )
     assert set(public) - {"weekly_bars"} == set(ALL)
 
@@ -166,7 +201,7 @@ def test_nothing_is_nothing_to_draw(name):
 @pytest.mark.parametrize("name", ALL)
 def test_one_row_is_enough(name):
     draw, frame = FRAMES[name]
-    one = frame().dropna().tail(1) if name not in ("cycle_scatter", "stage_dwell") else frame().head(1)
+    one = frame().dropna().tail(1) if name not in ("cycle_scatter", "stage_dwell", "speed_and_stability") else frame().head(1)
     assert rows(draw(one))
 
 

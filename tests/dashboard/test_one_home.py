@@ -108,6 +108,25 @@ def test_tiles_of_the_flow_page_say_what_the_report_says(flow, report):
     assert tiles["Flow efficiency"] == theme.rate(report["flow"]["flow_efficiency"]["value"])
 
 
+def test_the_steps_of_both_ways_and_the_batches_are_the_reports(run, report):
+    page = run(VIEWS / "delivery.py", "sample", stream="checkout")
+    drawn = [next(frame for frame in frames if {"part", "mean"} <= set(frame)) for frames in sent(page)[:2]]
+
+    for frame, way in zip(drawn, ("happy_path", "recovery_stream"), strict=True):
+        told = [step for step in report[way]["steps"] if step["n"]]
+        assert frame[["part", "n"]].values.tolist() == [[step["step"], step["n"]] for step in told]
+        assert frame["mean"].tolist() == pytest.approx([step["mean"] for step in told])
+    assert with_columns(page, "week", "p50", "p85")["n"].sum() == report["batch_size"]["n"]
+
+
+def test_the_table_of_failures_lists_what_the_report_counts(run, report):
+    page = run(VIEWS / "delivery.py", "sample", stream="checkout")
+    listed = next(frame.value for frame in page.dataframe if "recovered_at" in frame.value)
+
+    assert len(listed) == report["dora"]["change_fail_rate"]["failed"]
+    assert nearest_rank(listed["hours"], 0.5) == pytest.approx(report["dora"]["failed_deployment_recovery_time"]["p50"])
+
+
 def test_the_table_of_stages_is_the_reports(run, report):
     app = run(VIEWS / "value_stream.py", "sample", stream="checkout")
     table = next(frame.value for frame in app.dataframe if "queue_share" in frame.value)

@@ -20,6 +20,7 @@ QUESTIONS = {
     "overview": "How is delivery going, and what changed?",
     "value_stream": "Where does work wait?",
     "flow": "How long does work take and what is stuck?",
+    "delivery": "Are changes small, fast and safe?",
     "data": "Can I trust this?",
 }
 EVERYTHING = Choice(None, None, 26, compare=True)
@@ -53,7 +54,7 @@ def test_without_data_every_page_says_how_to_bring_it(look, page, state):
     assert len(app.metric) == 0
 
 
-@pytest.mark.parametrize("page", ["overview", "flow", "data"])
+@pytest.mark.parametrize("page", ["overview", "flow", "delivery", "data"])
 def test_a_tile_says_what_is_measured_and_what_the_report_says(look, page):
     app = look(page)
     shown, measures = metrics(app), data.measures(EVERYTHING)
@@ -74,6 +75,12 @@ def test_a_tile_says_what_is_measured_and_what_the_report_says(look, page):
             "Work in progress now": theme.number(flow["wip"]["now"]),
             "Age of work in progress, median": theme.duration(flow["work_item_age"]["p50"]),
             "Flow efficiency": theme.rate(flow["flow_efficiency"]["value"]),
+        },
+        "delivery": {
+            "Changes a deployment, median": theme.number(told["batch_size"]["p50"]),
+            "Change fail rate": theme.rate(dora["change_fail_rate"]["value"]),
+            "Time without an open incident": theme.rate(told["reliability"]["availability"]["value"]),
+            "Time to acknowledge, median": theme.duration(told["reliability"]["time_to_acknowledge"]["p50"]),
         },
         "data": {
             "Finished tickets with a change": theme.rate(coverage["tickets_linked"]["value"]),

@@ -16,6 +16,7 @@ from vsm.working_time import Floats
 Verdict = Literal["more", "less", "no clear change", "too few to say", "not compared"]
 Interval = tuple[float, float]
 WEEKLY = {"per_week": "n", "mean": "items"}  # a series' column, where it has not the name of the value
+MEASURED = {"changes a deployment": "changes"}  # the rows' column that a median is of, by unit, where it is not hours
 MANY = 1000  # from here on the binomial's tail is the normal distribution's
 
 
@@ -94,7 +95,7 @@ def _shares(now: Figure, before: Figure) -> Interval:
 
 def _medians(now: Figure, before: Figure) -> Interval:
     """Of the difference of two medians, each with the variance that its order statistics tell (Price and Bonett 2002)."""
-    new, old = (_sorted(figure.rows["hours"]) for figure in (now, before))
+    new, old = (_sorted(figure.rows[MEASURED.get(figure.unit, "hours")]) for figure in (now, before))
     half = Z95 * math.sqrt(median_variance(new) + median_variance(old))
     difference = (now.values["p50"] or 0.0) - (before.values["p50"] or 0.0)
     return difference - half, difference + half

@@ -7,7 +7,7 @@ import pandas as pd
 from vsm.metrics.figure import Figure, definition, hours, no_rows, percentiles
 from vsm.scope import Scope
 
-NO_INCIDENTS = "no incident is known at all: whether there were none or nobody records them, the data does not say"
+NO_INCIDENTS = "no incident is known up to then: whether there were none or nobody recorded them, the data does not say"
 
 
 def availability(incidents: pd.DataFrame, applications: frozenset[str], scope: Scope) -> Figure:
@@ -28,7 +28,8 @@ def availability(incidents: pd.DataFrame, applications: frozenset[str], scope: S
     rows = _merged(rows)
     down = float(rows["hours"].sum())
     total = scope.hours * len(applications)
-    known = bool(len(incidents)) and bool(applications)
+    recorded = bool((told["start"] <= scope.end).any())
+    known = recorded and bool(applications)
     return Figure(
         "availability",
         {"value": 1 - down / total if known else None, "down_hours": down if known else None},
@@ -39,7 +40,7 @@ def availability(incidents: pd.DataFrame, applications: frozenset[str], scope: S
         "incidents of one application that overlap count once",
         rows,
         _left_out(told[here | backwards], placed, backwards),
-        said={} if known else {"why": NO_INCIDENTS if not len(incidents) else "no application is known"},
+        said={} if known else {"why": "no application is known" if recorded else NO_INCIDENTS},
     )
 
 

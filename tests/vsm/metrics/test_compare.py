@@ -59,6 +59,14 @@ def test_medians(now, before, verdict):
     assert compare(median(list(now)), median(list(before)), "p50").verdict == verdict
 
 
+def test_the_medians_of_batches_are_of_their_changes():
+    def batches(changes):
+        rows = pd.DataFrame({"changes": pd.Series(changes, dtype="int64")})
+        return Figure("batch_size", {"p50": nearest_rank(changes, 0.5)}, len(changes), "changes a deployment", "", "", rows)
+
+    assert compare(batches([9, 8, 10] * 9), batches([1, 2, 3] * 9), "p50").verdict == "more"
+
+
 def test_no_data_is_too_few_and_has_no_difference():
     found = compare(figure(0, value=None), rate(3, 30), "value")
 

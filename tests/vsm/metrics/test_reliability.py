@@ -35,7 +35,7 @@ def incidents(*rows):
         pytest.param([("shop", 10, 20), ("shop", 15, 30), ("shop", 16, 17)], 20, id="what overlaps counts once"),
         pytest.param([("shop", -5, 5), ("shop", 90, None)], 15, id="cut at the window, open until now"),
         pytest.param([("shop", 20, 30, {"detected_at": 18})], 12, id="from when it was detected"),
-        pytest.param([("shop", 120, 130)], 0, id="after the window"),
+        pytest.param([("shop", -9, -5), ("shop", 120, 130)], 0, id="before and after the window"),
         pytest.param([("shop", 30, 20)], 0, id="ended before it began"),
         pytest.param([(None, 10, 20)], 0, id="of no application"),
     ],
@@ -54,10 +54,11 @@ def test_each_application_has_its_own_time():
 
 
 def test_no_incident_at_all_is_no_data_and_not_a_hundred_percent():
-    found = availability(incidents(), SHOP, SCOPE)
+    for told in (incidents(), incidents(("shop", 120, 130))):
+        found = availability(told, SHOP, SCOPE)
 
-    assert found.values == {"value": None, "down_hours": None}
-    assert "no incident is known at all" in found.said["why"]
+        assert found.values == {"value": None, "down_hours": None}
+        assert "no incident is known up to then" in found.said["why"]
 
 
 def test_what_is_left_out_has_its_reason():
@@ -75,7 +76,7 @@ def test_availability_is_a_share_and_another_incident_never_raises_it(rows):
     both = frozenset({"shop", "bank"})
     every, fewer = availability(incidents(*rows), both, SCOPE), availability(incidents(*rows[:-1]), both, SCOPE)
 
-    assert 0 <= every.values["value"] <= 1
+    assert every.values["value"] is None or 0 <= every.values["value"] <= 1
     if fewer.values["value"] is not None:
         assert every.values["value"] <= fewer.values["value"] + 1e-9
 
