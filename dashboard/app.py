@@ -11,7 +11,9 @@ PAGES = (
     ("overview", "Overview", ":material/monitoring:", "", "How is delivery going, and what changed?"),
     ("value_stream", "Value stream", ":material/account_tree:", "map", "Where does work wait?"),
     ("flow", "Flow", ":material/view_kanban:", "flow", "How long does work take and what is stuck?"),
+    ("bottlenecks", "Bottlenecks", ":material/hourglass_top:", "bottlenecks", "What should we change first?"),
     ("delivery", "Delivery", ":material/rocket_launch:", "delivery", "Are changes small, fast and safe?"),
+    ("forecast", "Forecast", ":material/event_upcoming:", "forecast", "When will it be done, and how many will be?"),
     ("data", "Data and definitions", ":material/fact_check:", "data", "Can I trust this?"),
 )
 

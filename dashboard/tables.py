@@ -46,7 +46,7 @@ def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
     yield f"n = {figure.n:,}" + (f" of {figure.of:,}" if figure.of is not None and figure.of != figure.n else "")
     if values.get("low") is not None and values.get("high") is not None:
         yield f"95 % interval {theme.rate(values['low'])} to {theme.rate(values['high'])}"
-    if values.get("p85") is not None and not is_few:
+    if values.get("p85") is not None and not is_few and figure.unit != "share":
         yield (
             f"85 % within {theme.duration(values['p85'])}"
             if figure.unit == "hours"
@@ -342,3 +342,36 @@ def by_month(months: pd.DataFrame) -> pd.DataFrame:
         value = f"too few (n {row['n']})" if few else f"{written(row['value'])} (n {row['n']:,})"
         rows.setdefault(name, {"Month": name})[title] = value
     return pd.DataFrame(list(rows.values()), columns=["Month", *(title for title, *_ in BY_MONTH.values())])
+
+
+# Bottlenecks. ----------------------------------------------------------------------------------------------------------
+
+
+def nearness(ranking: pd.DataFrame) -> pd.DataFrame:
+    """How near each stage is to its limit: stage, queue (share of time in which something waits for it), load."""
+    told = [(row["stage"], row["evidence"].get("queue_share"), row["evidence"].get("load")) for row in ranking.to_dict("records")]
+    return pd.DataFrame(told, columns=["stage", "queue", "load"]).astype({"stage": "str", "queue": "float64", "load": "float64"})
+
+
+def loops(found: pd.DataFrame | None) -> pd.DataFrame:
+    """Moves to an earlier stage in words: from, to, how many, the share of all moves from there."""
+    told = pd.DataFrame(columns=["from", "to", "n", "share"]) if found is None else found
+    return pd.DataFrame(
+        {
+            "From": told["from"].to_numpy(),
+            "Back to": told["to"].to_numpy(),
+            "Moves": told["n"].to_numpy(),
+            "Of all moves from there": [theme.rate(value) for value in told["share"]],
+        }
+    )
+
+
+def wasted(classes: pd.DataFrame) -> pd.DataFrame:
+    """Waste by class in words."""
+    return pd.DataFrame(
+        {
+            "Class": classes["class"].to_numpy(),
+            "Time": [theme.duration(hours) for hours in classes["hours"]],
+            "Items": classes["items"].to_numpy(),
+        }
+    )

@@ -10,13 +10,23 @@ import pandas as pd
 import pytest
 
 from dashboard import theme
-from dashboard.charts import delivery, flow, marks, ways
+from dashboard.charts import bottlenecks, delivery, flow, forecast, marks, ways
 
 CHARTS = Path(__file__).parents[2] / "dashboard" / "charts"
 NAN = float("nan")
 EVIL = "\"]; alert('x') //</script><img src=x>"
 WEEKS = pd.date_range("2026-09-28", periods=7, freq="7D", unit="us")
-PLACED = {"beside", "left", "right", "drawn", "position", "below", "level", "low"}  # where a mark stands, which nobody quotes
+PLACED = {
+    "beside",
+    "left",
+    "right",
+    "drawn",
+    "position",
+    "below",
+    "level",
+    "low",
+    "top",
+}  # where a mark stands, which nobody quotes
 
 
 def weekly(**columns):
@@ -127,7 +137,48 @@ def months():
     )
 
 
+def ranked():
+    return pd.DataFrame({"stage": ["QA", EVIL, "Refine"], "queue": [0.9, 0.3, NAN], "load": [0.97, 1.02, 0.5]})
+
+
+def levers():
+    told = [("QA", 0.58, 0.33, 0.6), (EVIL, 0.04, -0.02, 0.09)]
+    return pd.DataFrame(told, columns=["stage", "cut", "low", "high"])
+
+
+def wasted():
+    told = [("waiting", 2000.5, 60), ("rework", 300.25, 9), ("handoff", NAN, 0), ("parked", 0.0, 0), (EVIL, 5.5, 2)]
+    return pd.DataFrame(told, columns=["class", "hours", "items"])
+
+
+def between():
+    told = [("Basket", "Quality", 40, 39, 66.5), (EVIL, "Basket", 3, 0, NAN)]
+    return pd.DataFrame(told, columns=["from", "to", "n", "wait_n", "wait_p50"])
+
+
+def outcomes():
+    return pd.DataFrame({"items": [80, 82, 90, 97], "share": [0.1, 0.25, 0.6, 0.05], "reach": [1.0, 0.9, 0.65, 0.05]})
+
+
+def promised():
+    told = pd.DataFrame({"week": WEEKS, "p85": [9.0, 8, 7, 8, 9, 9, 8], "finished": [12.0, 9, 6, 8, 10, 11, 5]})
+    return told.assign(held=told["finished"] >= told["p85"])
+
+
+def looked():
+    items = [3.0, 5, 4, 15, 4, 3, 2]
+    look = pd.Series([None, None, None, "above the limits", None, None, None], dtype="str")
+    return weekly(items=items, mean=[5.2] * 7, lower=[0.0] * 7, upper=[13.4] * 7, look=look)
+
+
 ALL = {
+    "ranking": lambda: bottlenecks.ranking(ranked(), "QA"),
+    "levers": lambda: bottlenecks.levers(levers()),
+    "waste": lambda: bottlenecks.waste(wasted()),
+    "handoffs": lambda: bottlenecks.handoffs(between()),
+    "outcomes": lambda: forecast.outcomes(outcomes(), {"p50": 90.0, "p85": 82.0, "p95": 80.0}, "items", "Items"),
+    "kept": lambda: forecast.kept(promised(), 12),
+    "run_chart": lambda: forecast.run_chart(looked(), "items", "Items finished"),
     "way": lambda: ways.way(steps()),
     "speed_and_stability": lambda: ways.speed_and_stability(applications()),
     "batch_sizes": lambda: delivery.batch_sizes(batches(), 2.0),
@@ -143,6 +194,13 @@ ALL = {
     "stage_dwell": lambda: flow.stage_dwell(dwell()),
 }
 FRAMES = {
+    "ranking": (lambda frame: bottlenecks.ranking(frame, "QA"), ranked),
+    "levers": (bottlenecks.levers, levers),
+    "waste": (bottlenecks.waste, wasted),
+    "handoffs": (bottlenecks.handoffs, between),
+    "outcomes": (lambda frame: forecast.outcomes(frame, {"p50": 90.0}, "items", "Items"), outcomes),
+    "kept": (lambda frame: forecast.kept(frame, 12), promised),
+    "run_chart": (lambda frame: forecast.run_chart(frame, "items", "Items finished"), looked),
     "way": (ways.way, steps),
     "speed_and_stability": (ways.speed_and_stability, applications),
     "batch_sizes": (delivery.batch_sizes, batches),
@@ -178,9 +236,8 @@ def numbers(frame):
 
 
 def test_every_chart_is_tried_here():
-    public = re.findall(
-        r"^def ([a-z]\w+)\(", "".join((CHARTS / name).read_text() for name in ("delivery.py", "flow.py", "ways.py")), re.MULTILINE
-    )
+    told = "".join(path.read_text() for path in CHARTS.glob("*.py") if path.name not in ("__init__.py", "marks.py"))
+    public = re.findall(r"^def ([a-z]\w+)\(", told, re.MULTILINE)
     assert set(public) - {"weekly_bars"} == set(ALL)
 
 

@@ -20,6 +20,8 @@ QUESTIONS = {
     "overview": "How is delivery going, and what changed?",
     "value_stream": "Where does work wait?",
     "flow": "How long does work take and what is stuck?",
+    "bottlenecks": "What should we change first?",
+    "forecast": "When will it be done, and how many will be?",
     "delivery": "Are changes small, fast and safe?",
     "data": "Can I trust this?",
 }

@@ -70,6 +70,34 @@ def weeks_until(items: pd.DataFrame, scope: Scope, zone: ZoneInfo, count: int) -
     )  # fmt: skip
 
 
+def outcomes(items: pd.DataFrame, scope: Scope, zone: ZoneInfo, ahead: int = AHEAD) -> pd.DataFrame:
+    """What `finished_in` is read from: items, share of the futures that finish exactly so many, reach: at least so many."""
+    past = history(items, scope, zone)
+    if len(past) < ENOUGH:
+        return pd.DataFrame(
+            {"items": pd.Series(dtype="int64"), "share": pd.Series(dtype="float64"), "reach": pd.Series(dtype="float64")}
+        )
+    totals, counts = np.unique(_Past.of(past["items"].to_numpy("float64")).totals(ahead), return_counts=True)
+    shares = counts / counts.sum()
+    return pd.DataFrame({"items": totals.astype("int64"), "share": shares, "reach": shares[::-1].cumsum()[::-1]})
+
+
+def finishes(items: pd.DataFrame, scope: Scope, zone: ZoneInfo, count: int) -> pd.DataFrame:
+    """What `weeks_until` is read from: weeks, share of the futures that get there in that week, within: by its end.
+
+    Futures that take longer than ten years are in no row, so the last of `within` may be less than one.
+    """
+    past = history(items, scope, zone)
+    if len(past) < ENOUGH or count < 1:
+        return pd.DataFrame(
+            {"weeks": pd.Series(dtype="int64"), "share": pd.Series(dtype="float64"), "within": pd.Series(dtype="float64")}
+        )
+    needed = _Past.of(past["items"].to_numpy("float64")).weeks_until(count)
+    weeks_, counts = np.unique(needed[np.isfinite(needed)], return_counts=True)
+    shares = counts / len(needed)
+    return pd.DataFrame({"weeks": weeks_.astype("int64"), "share": shares, "within": shares.cumsum()})
+
+
 def hit_rate(items: pd.DataFrame, scope: Scope, zone: ZoneInfo, ahead: int = AHEAD) -> Figure:
     """How often such a promise held: the share of past weeks whose 85 % promise for the weeks after it was kept.
 

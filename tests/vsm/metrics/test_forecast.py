@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm.metrics.forecast import finished_in, futures, history, hit_rate, promises, weeks_until
+from vsm.metrics.forecast import finished_in, finishes, futures, history, hit_rate, outcomes, promises, weeks_until
 from vsm.scope import Scope
 
 UTC = ZoneInfo("UTC")
@@ -228,3 +228,22 @@ def test_a_forecast_with_its_back_test_is_quick() -> None:
         hit_rate(items, now, UTC)
         taken.append(time.process_time() - begin)
     assert min(taken) < 0.3
+
+
+@pytest.mark.parametrize("count", [1, 7, 60])
+def test_what_is_drawn_of_the_futures_is_what_is_promised(count: int) -> None:
+    items, now = done(poisson(6, 20)), until(20)
+    many, drawn = finished_in(items, now, UTC), outcomes(items, now, UTC)
+    later, weeks = weeks_until(items, now, UTC, count), finishes(items, now, UTC, count)
+
+    assert drawn["share"].sum() == pytest.approx(1)
+    assert weeks["within"].iloc[-1] == pytest.approx(1)
+    for sure in (0.5, 0.85, 0.95):
+        name = f"p{round(sure * 100)}"
+        assert drawn.loc[drawn["reach"] >= sure - 1e-9, "items"].max() == many.values[name]
+        assert weeks.loc[weeks["within"] >= sure - 1e-9, "weeks"].min() == later.values[name]
+
+
+def test_with_too_little_history_nothing_is_drawn() -> None:
+    assert outcomes(done([5, 7, 6]), until(3), UTC).empty
+    assert finishes(done([5, 7, 6]), until(3), UTC, 5).empty

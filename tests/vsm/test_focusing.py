@@ -1,0 +1,74 @@
+"""Focusing: what is said around a constraint is what was measured, and is not said where it was not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vsm import config, measure, pipeline, store
+from vsm.focusing import NOTHING, focusing, misleading
+from vsm.report import share
+from vsm.scope import Scope
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
+
+
+@pytest.fixture(scope="module")
+def checkout(sample_store) -> measure.Measures:
+    """The stream that QA holds back in the second half of the sample's year."""
+    with store.opened(sample_store, create=False) as engine:
+        flow = pipeline.read(store.facts(engine), config.load(SAMPLE))
+    return measure.measure(flow, Scope(flow.now - pd.Timedelta(weeks=26), flow.now, stream="checkout"))
+
+
+def test_there_are_five_steps_around_a_constraint_and_the_first_is_its_reason(checkout):
+    steps = focusing(checkout)
+
+    assert [step.name for step in steps] == ["Identify", "Exploit", "Subordinate", "Elevate", "Repeat"]
+    assert steps[0].said[0] == checkout.constraint.why
+    assert all(step.said for step in steps)
+
+
+def test_what_is_said_of_pace_and_rework_is_in_the_tables(checkout):
+    said = {step.name: " ".join(step.said) for step in focusing(checkout)}
+    row = checkout.stages.set_index("stage").loc["QA"]
+    edge = checkout.accurate.query("`from` == 'Review' and `to` == 'QA'").iloc[0]
+
+    assert f"{row['arrivals'] / 26:.1f} a week come in and {row['departures'] / 26:.1f} leave" in said["Subordinate"]
+    assert f"{row['wip_now']} in it now against a limit of {row['wip_limit']}" in said["Subordinate"]
+    assert (
+        f"sends back {share(1 - edge['value'])} of what it takes in from Review ({edge['sent_back']} of {edge['n']})"
+        in said["Exploit"]
+    )
+    assert checkout.lever.why in said["Elevate"]
+    assert "it would most likely be Review" in said["Repeat"]
+
+
+def test_where_no_constraint_is_named_only_the_reason_is_said(checkout):
+    silent = replace(checkout, constraint=replace(checkout.constraint, stage=None, confidence=None, why="Nothing holds it back."))
+
+    assert [(step.name, step.said) for step in focusing(silent)] == [("Identify", ("Nothing holds it back.",))]
+    assert focusing(replace(checkout, constraint=None)) == []
+
+
+def test_a_step_without_data_says_so(checkout):
+    unknown = replace(checkout, stages=None, accurate=None, _levered=lambda: None)
+    said = {step.name: step.said for step in focusing(unknown)}
+
+    assert said["Subordinate"] == said["Elevate"] == (NOTHING,)
+
+
+def test_other_rankings_are_named_with_what_speaks_against_them(checkout):
+    said = misleading(checkout)
+    develop = next(row["evidence"] for row in checkout.constraint.ranking.to_dict("records") if row["stage"] == "Develop")
+
+    assert said[0] == "A ranking by time in stage names QA, too (4.3 d)."
+    assert said[1].startswith("A ranking by items in a stage would name Develop (7.0 on average), but something waits for it ")
+    assert share(develop["load"]) in said[1]
+
+
+def test_a_stage_that_only_holds_work_is_no_constraint_whatever_the_ranking(checkout):
+    slow = checkout.stages.assign(dwell_mean=checkout.stages["dwell_mean"].mask(checkout.stages["stage"] == "Release", 9999.0))
+
+    assert "would name Release (416.6 d), where nobody works" in misleading(replace(checkout, stages=slow))[0]
