@@ -14,6 +14,7 @@ PAGES = (
     ("bottlenecks", "Bottlenecks", ":material/hourglass_top:", "bottlenecks", "What should we change first?"),
     ("delivery", "Delivery", ":material/rocket_launch:", "delivery", "Are changes small, fast and safe?"),
     ("forecast", "Forecast", ":material/event_upcoming:", "forecast", "When will it be done, and how many will be?"),
+    ("retro", "Retrospective", ":material/forum:", "retro", "What do we take into the meeting?"),
     ("data", "Data and definitions", ":material/fact_check:", "data", "Can I trust this?"),
 )
 

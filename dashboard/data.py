@@ -7,22 +7,25 @@ must not be changed.
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from vsm import config as configuration
+from vsm import journal, pipeline, store
 from vsm import measure as measuring
-from vsm import pipeline, store
 from vsm.config import Config
 from vsm.errors import UsageError
+from vsm.experiments import before_and_after
 from vsm.explain import rows_shown
 from vsm.findings import findings
 from vsm.measure import Measures
+from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow
-from vsm.scope import Scope
+from vsm.scope import Scope, instant
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
@@ -111,6 +114,53 @@ def said(choice: Choice) -> list[str]:
     return findings(measures(choice), measures_before(choice))
 
 
+def notes(choice: Choice) -> pd.DataFrame:
+    """What people wrote down of a stream or of all, oldest first."""
+    told = journal.notes(_opened())
+    return told[told["stream"].isna() | (told["stream"] == choice.stream) if choice.stream else told["id"] > 0]
+
+
+def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
+    """Write down what happened on a day, or from one day to another. Raises ValueError with a sentence."""
+    at, until = _day(first), None if last is None else _day(last, end=True)
+    journal.add_note(_opened(), text, at, until=until, stream=stream, kind=kind, now=datetime.now(UTC))
+
+
+def remove_note(key: int) -> None:
+    """Take a note back."""
+    journal.remove_note(_opened(), key)
+
+
+def experiments(choice: Choice) -> pd.DataFrame:
+    """What was or is tried in a stream or in all, oldest first."""
+    told = journal.experiments(_opened())
+    return told[told["stream"].isna() | (told["stream"] == choice.stream) if choice.stream else told["id"] > 0]
+
+
+def add_experiment(title: str, hypothesis: str, metric: str, first: date, last: date | None, stream: str | None) -> None:
+    """Write down what is tried from a day on. Raises ValueError with a sentence."""
+    ended = None if last is None else _day(last, end=True)
+    journal.add_experiment(_opened(), title, hypothesis, metric, _day(first), ended_at=ended, stream=stream, now=datetime.now(UTC))
+
+
+def remove_experiment(key: int) -> None:
+    """Take an experiment back."""
+    journal.remove_experiment(_opened(), key)
+
+
+def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] | None:
+    """The figure that an experiment asks for before and after its start, in its stream; None before it began."""
+    key, configured = _key()
+    now, stream = told().now, experiment["stream"] if isinstance(experiment["stream"], str) else choice.stream
+    if now is None:
+        return None
+    windows = before_and_after(Scope(now, now, stream=stream, team=choice.team), experiment["started_at"], experiment["ended_at"])
+    if windows is None:
+        return None
+    before, after = (_window(key, configured, one).figures[experiment["metric"]] for one in windows)
+    return before, after
+
+
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
     (place, file, *_), _ = _key()
@@ -121,6 +171,16 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with people as the configuration lets them be shown."""
     flow = told()
     return rows_shown(rows, flow.people, flow.config.privacy.people)
+
+
+def _opened() -> store.Engine:
+    (place, file, *_), _ = _key()
+    return _engine(place, file)
+
+
+def _day(day: date, end: bool = False) -> datetime:
+    """A day's first or last moment in the reporting zone."""
+    return instant(day.isoformat(), told().config.zone, last=end).to_pydatetime()
 
 
 def _key() -> tuple[Key, Config]:
@@ -155,6 +215,14 @@ def _flow(key: Key, _configured: Config) -> Flow:
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow
+
+
+@st.cache_resource(max_entries=12, show_spinner="Measuring …")
+def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
+    try:
+        return measuring.measure(_flow(key, _configured), scope)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.

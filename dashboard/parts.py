@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from dashboard import data, filters, tables, theme
+from dashboard.charts.marks import Chart, annotated
 from dashboard.data import Choice, Known, NothingYet
 from vsm.errors import UsageError
 from vsm.measure import Measures
@@ -85,6 +85,11 @@ def _last_read(known: Known) -> str:
 def local(time: pd.Timestamp, zone: str) -> str:
     """A time in the reporting zone, as people write it."""
     return f"{time.tz_convert(zone):%-d %b %Y, %H:%M}"
+
+
+def day(time: pd.Timestamp, zone: str) -> str:
+    """A day in the reporting zone, as people write it."""
+    return f"{time.tz_convert(zone):%-d %b %Y}"
 
 
 def maps(choice: Choice, measures: Measures) -> list[tuple[str, Measures]]:
@@ -311,7 +316,14 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
 # A chart. --------------------------------------------------------------------------------------------------------------
 
 
-def card(title: str, finding: str, chart: alt.Chart | alt.LayerChart | None, figure: Figure, key: str) -> None:
+def noted(chart: Chart | None, choice: Choice, measures: Measures) -> Chart | None:
+    """A time chart with the notes of its window, as the retrospective's page lists them."""
+    zone = measures.flow.config.timezone
+    first, last = (time.tz_convert(zone).tz_localize(None) for time in (measures.scope.start, measures.scope.end))
+    return annotated(chart, tables.naive(data.notes(choice), zone, "at", "until"), first, last)
+
+
+def card(title: str, finding: str, chart: Chart | None, figure: Figure, key: str) -> None:
     """A chart with what it says and where it comes from; without data it says that."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"card_{key}"):
         with st.container(gap="xsmall"):

@@ -83,6 +83,15 @@ def per_week(value: float | None) -> str:
     return NONE if known is None else f"{known:.1f} / week"
 
 
+def written(value: str, unit: str) -> Callable[[float | None], str]:
+    """How a value is written: by its name in a figure, and the figure's unit."""
+    if unit == "hours":
+        return duration
+    if value in ("per_week", "mean") and unit.endswith("a week"):
+        return per_week
+    return rate if unit == "share" else number
+
+
 def many(n: int, one: str, more: str = "") -> str:
     """A count with its noun.
 

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "dashboard": {"dashboard", "vsm"},
 }
 SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
-SQL_ROOM = ("vsm/store.py", "vsm/models.py", "vsm/migrations/")
+SQL_ROOM = ("vsm/store.py", "vsm/journal.py", "vsm/models.py", "vsm/migrations/")
 CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
 DRAWING = {"streamlit", "altair"}
 CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py", "vsm/event_commands.py")

@@ -189,6 +189,34 @@ def _empty(layer: Chart) -> bool:
     return isinstance(layer.data, pd.DataFrame) and layer.data.empty
 
 
+def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timestamp, last: pd.Timestamp) -> Chart | None:
+    """A time chart with what people wrote down: at, until (naive local), text; a line at each note, a band over each span.
+
+    Only what lies between two times, so that no note stretches the axis. The words are in the tooltip and numbered on top.
+    """
+    if chart is None or notes is None or notes.empty:
+        return chart
+    told = notes[(notes["at"] <= last) & (notes["until"].fillna(notes["at"]) >= first)].reset_index(drop=True)
+    if told.empty:
+        return chart
+    told = told.assign(
+        begins=told["at"].clip(lower=first), ends=told["until"].fillna(told["at"]).clip(upper=last), tone="accent",
+        number=[str(place + 1) for place in range(len(told))],
+    )  # fmt: skip
+    told = told[["begins", "ends", "text", "number", "tone"]]
+    tooltip = [alt.Tooltip("text:N", title="Note"), alt.Tooltip("begins:T", title="From", format="%-d %b %Y")]
+    x = alt.X("begins:T", axis=alt.Axis(title=None))
+    spans = (
+        alt.Chart(told[told["ends"] > told["begins"]])
+        .mark_rect(opacity=0.12)
+        .encode(x=x, x2="ends:T", color=role(), tooltip=tooltip)
+    )
+    lines = alt.Chart(told).mark_rule(strokeWidth=1.5, strokeDash=[2, 3]).encode(x=x, color=role(), tooltip=tooltip)
+    numbers = alt.Chart(told).mark_text(dy=-4, fontWeight=700, baseline="bottom")
+    numbers = numbers.encode(x=x, y=alt.value(0), text="number:N", color=role(), tooltip=tooltip)
+    return layered(chart, spans, lines, numbers).properties(height=chart.height)
+
+
 def picked(chart: alt.Chart, name: str, fields: Sequence[str], pick: bool) -> alt.Chart:
     """Marks that can be clicked, several with shift; the page reads the selection by its name."""
     if not pick:

@@ -55,7 +55,7 @@ with st.grid(2, min_column_width=420):
     parts.card(
         "Batch size",
         "Dot: median of the changes that a week's deployments brought, hollow for fewer than five. Line: up to 85 % of them.",
-        delivery.batch_sizes(batch.series, batch.values["p50"]),
+        parts.noted(delivery.batch_sizes(batch.series, batch.values["p50"]), choice, measures),
         batch,
         "batch_size",
     )

@@ -40,7 +40,7 @@ def stream(name: str, one: Measures) -> None:
         parts.card(
             "Cumulative flow",
             "Each band is what is in a stage; a band that widens collects work. Lines never fall: the past does not change.",
-            charts.cumulative_flow(one.cumulative),
+            parts.noted(charts.cumulative_flow(one.cumulative), choice, one),
             one.figures["wip"],
             f"cumulative_{name}",
         )
@@ -61,7 +61,7 @@ def stream(name: str, one: Measures) -> None:
         parts.card(
             "Throughput",
             "Items finished each week; a week that is only partly in the window is paler.",
-            charts.throughput(weekly.series, weekly.values["mean"]),
+            parts.noted(charts.throughput(weekly.series, weekly.values["mean"]), choice, one),
             weekly,
             f"throughput_{name}",
         )

@@ -49,7 +49,7 @@ else:
     st.caption(
         parts.text(
             f"For {of}, from {parts.local(measures.flow.now, zone.key)}. Drawn from {theme.many(many.n, 'week')} of "
-            "throughput since its last shift; that the past is short is part of the spread. Nothing is known here of what will be different."
+            "throughput since its last shift; that the past is short is part of the spread. What will be different is not known."
         )
     )
 with st.grid(2, min_column_width=420):

@@ -69,7 +69,7 @@ if all(chart is None for _, _, chart, _ in CARDS):
 else:
     with st.grid(2, min_column_width=420):
         for title, finding, chart, figure in CARDS:
-            parts.card(title, finding, chart, figure, figure.name)
+            parts.card(title, finding, parts.noted(chart, choice, measures), figure, figure.name)
 
 if measures.applications:
     st.header("One application at a time", anchor=False)

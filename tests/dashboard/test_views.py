@@ -22,6 +22,7 @@ QUESTIONS = {
     "flow": "How long does work take and what is stuck?",
     "bottlenecks": "What should we change first?",
     "forecast": "When will it be done, and how many will be?",
+    "retro": "What do we take into the meeting?",
     "delivery": "Are changes small, fast and safe?",
     "data": "Can I trust this?",
 }

@@ -1,0 +1,124 @@
+"""Retrospective: what do we take into the meeting?"""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, parts, tables, theme
+from dashboard.charts import delivery
+from dashboard.charts import flow as charts
+from vsm.experiments import METRICS, said
+from vsm.metrics.compare import compare
+
+KINDS = {"note": "Something happened", "freeze": "Release freeze", "team": "The team changed", "rule": "A way of working changed"}
+
+choice, measures = parts.head("What do we take into the meeting?")
+zone = measures.flow.config.timezone
+figures = measures.figures
+first, last = (time.tz_convert(zone).date() for time in (measures.scope.start, measures.scope.end))
+
+with st.container(border=True, key="findings"):
+    st.header("What changed, and what to look at", anchor=False)
+    st.markdown("\n".join(f"- {parts.text(sentence)}" for sentence in data.said(choice)))
+
+often, lead, weekly, cycle = (figures[name] for name in ("deployment_frequency", "change_lead_time", "throughput", "cycle_time"))
+CHARTS = {
+    "Deployments": (delivery.deployment_frequency(often.series, often.values["per_week"]), often, True),
+    "Change lead time": (delivery.lead_time_bands(lead.series), lead, True),
+    "Change fail rate": (
+        delivery.fail_rate(figures["change_fail_rate"].series, figures["change_fail_rate"].values["value"]),
+        figures["change_fail_rate"],
+        True,
+    ),
+    "Throughput": (charts.throughput(weekly.series, weekly.values["mean"]), weekly, True),
+    "Cycle time of finished items": (
+        charts.cycle_scatter(tables.naive(cycle.rows, zone, "done_at"), *(cycle.values[p] for p in ("p50", "p85", "p95"))),
+        cycle,
+        False,
+    ),
+}
+
+st.header("Charts for the meeting", anchor=False)
+picked = st.pills("Which charts", list(CHARTS), selection_mode="multi", default=list(CHARTS)[:2], key="charts", bind="query-params")
+with st.grid(2, min_column_width=420):
+    for title in picked:
+        chart, figure, by_week = CHARTS[title]
+        drawn = parts.noted(chart, choice, measures) if by_week else chart
+        parts.card(title, tables.summary(figure), drawn, figure, f"retro_{figure.name}")
+
+
+def called(metric: str) -> str:
+    """What a metric is called."""
+    return METRICS[metric][1]
+
+
+def written(action: Callable[..., None], *values: object) -> None:
+    """Write something down, or say in a sentence why it cannot be."""
+    try:
+        action(*values)
+    except ValueError as error:
+        st.session_state["refused"] = str(error)
+
+
+refused = st.session_state.pop("refused", None)
+if refused:
+    st.warning(parts.text(f"Not written down: {refused}."), icon=":material/edit_off:")
+
+st.header("Notes", anchor=False)
+st.caption("A dated note is a numbered line on every chart over time. Notes are kept in the store and change no number.")
+notes = data.notes(choice)
+here = notes[(notes["at"] <= measures.scope.end) & (notes["until"].fillna(notes["at"]) >= measures.scope.start)]
+for place, row in enumerate(here.to_dict("records"), start=1):
+    with st.container(horizontal=True, vertical_alignment="center", key=f"note_{row['id']}"):
+        until = "" if pd.isna(row["until"]) else f" to {parts.day(row['until'], zone)}"
+        of = "" if pd.isna(row["stream"]) else f" · {row['stream']}"
+        what = KINDS.get(row["kind"], row["kind"])
+        st.markdown(parts.text(f"{place}. {parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
+        st.button("Take back", key=f"forget_{row['id']}", on_click=data.remove_note, args=(row["id"],), type="tertiary")
+if here.empty:
+    st.caption("No note of this period yet.")
+with st.form("new_note", clear_on_submit=True, border=True):
+    st.subheader("Write down what happened", anchor=False)
+    text = st.text_area("What happened", max_chars=2000, key="note_text", placeholder="Two people joined")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        on = st.date_input("On", value=last, key="note_on")
+        until_day = st.date_input("Until (where it lasted)", value=None, key="note_until")
+        kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="note_kind", width=240)
+    if st.form_submit_button("Keep it", icon=":material/edit:"):
+        written(data.add_note, text, on or last, until_day, choice.stream, kind)
+        st.rerun()
+
+st.header("Experiments", anchor=False)
+st.caption("What is tried, what is expected of it, and the number that should tell: its time beside as long a time before.")
+for row in data.experiments(choice).to_dict("records"):
+    value, label = METRICS.get(row["metric"], ("value", row["metric"]))
+    with st.container(border=True, key=f"experiment_{row['id']}"):
+        until = "still running" if pd.isna(row["ended_at"]) else f"until {parts.day(row['ended_at'], zone)}"
+        st.markdown(f"**{parts.text(row['title'])}**")
+        st.caption(parts.text(f"{row['hypothesis']} · {label} · from {parts.day(row['started_at'], zone)}, {until}"))
+        found = data.judged(choice, row)
+        if found is None:
+            st.caption("It has not begun in the data yet.")
+        else:
+            before, after = found
+            change = compare(after, before, value)
+            how = theme.written(value, after.unit)
+            st.markdown(
+                parts.text(
+                    f"{label}: {how(before.values[value])} before, {how(after.values[value])} after; "
+                    f"{said(before, after, change.verdict)}. Compared as {change.rule}. What else changed then is in it, too."
+                )
+            )
+        st.button("Take back", key=f"forget_x_{row['id']}", on_click=data.remove_experiment, args=(row["id"],), type="tertiary")
+with st.form("new_experiment", clear_on_submit=True, border=True):
+    st.subheader("Try something", anchor=False)
+    title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")
+    hypothesis = st.text_area("What is expected, and why", key="x_hypothesis", max_chars=2000)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        metric = st.selectbox("The number that should tell", list(METRICS), format_func=called, key="x_metric")
+        start = st.date_input("From", value=last, key="x_from")
+        end = st.date_input("Until (where it ended)", value=None, key="x_until")
+    if st.form_submit_button("Begin", icon=":material/science:"):
+        written(data.add_experiment, title, hypothesis, metric, start or last, end, choice.stream)
+        st.rerun()

@@ -1,0 +1,98 @@
+"""The retrospective: what is written down on the page is in the store, on the charts, and text whatever it holds."""
+
+import shutil
+from datetime import date
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from dashboard.charts import delivery, marks
+from vsm import journal, store
+
+EVIL = "<img src=x onerror=alert(1)> :red[hey] [evil](http://evil.example)"
+WEEKS = pd.date_range("2026-09-28", periods=7, freq="7D", unit="us")
+
+
+@pytest.fixture
+def own(sample_store, tmp_path):
+    """A store of one's own to write into."""
+    shutil.copy(sample_store.removeprefix("sqlite:///"), tmp_path / "own.db")
+    return f"sqlite:///{tmp_path / 'own.db'}"
+
+
+def kept(url):
+    with store.opened(url, create=False) as engine:
+        return journal.notes(engine), journal.experiments(engine)
+
+
+def button(app, label):
+    return next(one for one in app.button if one.label == label)
+
+
+def said(app):
+    return " ".join(str(one.value) for kind in (app.markdown, app.caption, app.warning) for one in kind)
+
+
+def test_a_note_is_kept_shown_as_text_and_can_be_taken_back(look, own):
+    app = look("retro", own)
+    app.text_area(key="note_text").set_value(EVIL)
+    app.date_input(key="note_on").set_value(date(2026, 10, 6))
+    button(app, "Keep it").click().run()
+    notes, _ = kept(own)
+
+    assert notes[["text", "kind"]].values.tolist() == [[EVIL, "note"]]
+    assert notes["at"].tolist() == [pd.Timestamp("2026-10-06", tz="UTC")]
+    assert "6 Oct 2026" in said(app)
+    assert EVIL not in said(app), "signs that Markdown or HTML would read are entities"
+
+    button(app, "Take back").click().run()
+    assert kept(own)[0].empty
+
+
+def test_a_note_without_words_is_refused_in_a_sentence(look, own):
+    app = look("retro", own)
+    button(app, "Keep it").click().run()
+
+    assert "Not written down&#58; a note needs words" in said(app)
+    assert kept(own)[0].empty
+
+
+def test_an_experiment_is_judged_by_its_before_and_after(look, own):
+    app = look("retro", own)
+    app.text_input(key="x_title").set_value("Pairs")
+    app.text_area(key="x_hypothesis").set_value("waiting gets shorter")
+    app.date_input(key="x_from").set_value(date(2026, 9, 1))
+    button(app, "Begin").click().run()
+    _, experiments = kept(own)
+
+    assert experiments[["title", "metric"]].values.tolist() == [["Pairs", "change_lead_time"]]
+    assert "Change lead time, median&#58; " in said(app)
+    assert "What else changed then is in it, too" in said(app)
+
+
+def chart():
+    return delivery.deployment_frequency(pd.DataFrame({"week": WEEKS, "whole": True, "n": [1, 7, 0, 4, 9, 6, 2]}))
+
+
+def noted(*rows):
+    frame = pd.DataFrame(rows, columns=["at", "until", "text"])
+    return frame.assign(at=pd.to_datetime(frame["at"]), until=pd.to_datetime(frame["until"]))
+
+
+def test_only_notes_of_the_window_are_drawn_and_their_words_are_data():
+    notes = noted(("2026-10-06", None, EVIL), ("2026-10-20", "2026-12-24", "freeze"), ("2025-01-01", None, "long ago"))
+    told = marks.annotated(chart(), notes, WEEKS[0], WEEKS[-1]).to_dict()
+    drawn = [row for rows in told["datasets"].values() for row in rows if "number" in row]
+
+    assert {(row["number"], row["text"]) for row in drawn} == {("1", EVIL), ("2", "freeze")}
+    assert max(row["ends"] for row in drawn) <= WEEKS[-1].isoformat()
+
+
+@pytest.mark.parametrize("notes", [noted(), noted(("2025-01-01", None, "long ago"))], ids=["none", "none of the window"])
+def test_without_notes_a_chart_stays_as_it_is(notes):
+    one = chart()
+
+    assert marks.annotated(one, notes, WEEKS[0], WEEKS[-1]) is one
+    assert marks.annotated(None, notes, WEEKS[0], WEEKS[-1]) is None
+    assert isinstance(one, alt.LayerChart)
