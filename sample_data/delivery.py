@@ -363,6 +363,9 @@ class Delivery:
         ticket.skips |= {line.stream.stages[0].name, line.stream.test.name}
         if incident is not None and self.dice.chance(0.6):
             incident["ticket"] = ticket.key
+        culprit = self._culprit(release, bad)
+        if culprit is not None and culprit.ticket is not None:
+            self.facts.add("ticket_links", ticket=culprit.ticket.key, kind="causes", other=ticket.key)
         self.engine.after(self.dice.minutes(4, 12), self._take_up, ticket, release, writer)
         done = self.engine.now + self.dice.minutes(30, 110)
         self.engine.at(done, self._offer_hotfix, ticket, release, writer, lead, bad, incident)

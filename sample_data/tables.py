@@ -13,6 +13,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
                 "priority", "parent", "labels", "application", "url"),
     "transitions": ("ticket", "at", "from_status", "to_status", "actor", "team"),
     "ticket_changes": ("ticket", "at", "field", "to", "from", "actor"),
+    "ticket_links": ("ticket", "kind", "other"),
     "repositories": ("name", "url", "default_branch", "application", "head_sha"),
     "commits": ("repository", "sha", "authored_at", "committed_at", "author", "subject", "message", "parents", "paths"),
     "tags": ("repository", "name", "sha", "tagged_at", "subject"),
@@ -33,7 +34,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 KEYS = {
-    "tickets": 1, "transitions": 4, "ticket_changes": 4, "repositories": 1, "commits": 2, "tags": 2,
+    "tickets": 1, "transitions": 4, "ticket_changes": 4, "ticket_links": 3, "repositories": 1, "commits": 2, "tags": 2,
     "pull_requests": 2, "pull_request_commits": 3, "reviews": 4, "comments": 4, "builds": 1, "build_stages": 3,
     "deployments": 1, "deployment_commits": 3, "incidents": 1, "identities": 2,
 }  # fmt: skip

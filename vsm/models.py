@@ -99,6 +99,17 @@ class TicketChange(Fact, table=True):
     origin: str | None = None
 
 
+class TicketLink(Fact, table=True):
+    """A tie between two tickets, in the tracker's own words: `ticket` "blocks" `other`; no source tells since when."""
+
+    __tablename__ = "ticket_links"
+    key_columns = ("ticket", "kind", "other")
+    ticket: str = _key()
+    kind: str = _key()
+    other: str = _key()
+    origin: str | None = None
+
+
 class Repository(Fact, table=True):
     """A place where code is kept; ``head_sha`` is the newest commit of its default branch."""
 
@@ -301,7 +312,7 @@ class Identity(Fact, table=True):
 
 
 FACTS: tuple[type[Fact], ...] = (
-    Ticket, Transition, TicketChange, Repository, Commit, Tag, PullRequest, PullRequestCommit, Review, Comment,
+    Ticket, Transition, TicketChange, TicketLink, Repository, Commit, Tag, PullRequest, PullRequestCommit, Review, Comment,
     Build, BuildStage, Deployment, DeploymentCommit, Incident, Identity,
 )  # fmt: skip
 TABLES: dict[str, type[Fact]] = {str(fact.__tablename__): fact for fact in FACTS}

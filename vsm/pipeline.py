@@ -32,11 +32,13 @@ BORN = {
     "incidents": ("opened_at",),
 }
 # Rows that are known only with the row of another table, by which columns.
-PARTS = {
-    "pull_request_commits": ("pull_requests", ("repository", "number"), ("repository", "number")),
-    "build_stages": ("builds", ("build",), ("id",)),
-    "deployment_commits": ("deployments", ("deployment",), ("id",)),
-}
+PARTS = (
+    ("pull_request_commits", "pull_requests", ("repository", "number"), ("repository", "number")),
+    ("build_stages", "builds", ("build",), ("id",)),
+    ("deployment_commits", "deployments", ("deployment",), ("id",)),
+    ("ticket_links", "tickets", ("ticket",), ("key",)),
+    ("ticket_links", "tickets", ("other",), ("key",)),
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def as_of(facts: Facts, now: pd.Timestamp) -> Facts:
     A row that tells no time stays. What has no time of its own, such as a title, is as it is known today.
     """
     frames = {name: _cut(name, getattr(facts, name), now) for name in (field.name for field in fields(facts))}
-    for name, (whole, own, key) in PARTS.items():
+    for name, whole, own, key in PARTS:
         later = _keys(getattr(facts, whole), key)
         later = later[~among(later, _keys(frames[whole], key))]
         frames[name] = frames[name][~among(_keys(frames[name], own), later)].reset_index(drop=True)

@@ -35,8 +35,8 @@ from vsm.models import TABLES, Fact, kind, uid, validate
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "0001"  # the newest migration in vsm/migrations/versions
-KNOWN = ("0001",)  # every migration that this program has
+VERSION = "0002"  # the newest migration in vsm/migrations/versions
+KNOWN = ("0001", "0002")  # every migration that this program has
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 DEFAULT_URL = "sqlite:///vsm.db"
@@ -483,6 +483,7 @@ class Facts:
     tickets: "pd.DataFrame"
     transitions: "pd.DataFrame"
     ticket_changes: "pd.DataFrame"
+    ticket_links: "pd.DataFrame"
     repositories: "pd.DataFrame"
     commits: "pd.DataFrame"
     tags: "pd.DataFrame"

@@ -15,6 +15,7 @@ FOLDER = """
 tickets: key · title? type? status? created_at resolved_at? resolution? project? team? priority? parent? labels? application? url?
 transitions: ticket, at, from_status?, to_status · actor? team?
 ticket_changes: ticket, at, field, to? · from? actor?
+ticket_links: ticket, kind, other ·
 repositories: name · url? default_branch? application? head_sha?
 commits: repository, sha · authored_at committed_at author? subject? message? parents? paths?
 tags: repository, name · sha tagged_at? subject?

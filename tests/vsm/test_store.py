@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import alembic.autogenerate
+import alembic.command
+import alembic.config
 import alembic.migration
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import sqlmodel
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +64,24 @@ def test_a_new_store_has_the_tables_of_the_models(engine: Engine) -> None:
         context = alembic.migration.MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert alembic.autogenerate.compare_metadata(context, sqlmodel.SQLModel.metadata) == []
         assert context.get_current_revision() == store.VERSION == store.KNOWN[-1]
+
+
+def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(tmp_path: Path, url: str) -> None:
+    """A store as the first version made it: its steps run one after the other, and then the tables are those of the models."""
+    old = store._engine(url)
+    with old.connect() as plain, plain.execution_options(writes=True).begin():
+        config = alembic.config.Config(attributes={"connection": plain})
+        config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+        alembic.command.upgrade(config, store.KNOWN[0])
+    with store.transaction(old) as connection:
+        assert "ticket_links" not in sa.inspect(connection).get_table_names()
+        store.save(connection, TICKETS, [ticket("A", title="Pay")], origin="jira")
+    old.dispose()
+    engine = store.open_store(url)
+    test_a_new_store_has_the_tables_of_the_models(engine)
+    assert keys(engine) == ["A"]
+    assert save(engine, {"ticket": "A", "kind": "blocks", "other": "B"}, table="ticket_links") == 1
+    engine.dispose()
 
 
 def test_opening_again_changes_nothing(url: str, engine: Engine) -> None:
