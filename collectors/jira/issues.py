@@ -1,4 +1,4 @@
-"""What one Jira issue, with its history, tells: a ticket, its transitions and changes, an incident, who is who.
+"""What one Jira issue, with its history, tells: a ticket, its transitions, changes and links, an incident, who is who.
 
 Nothing here asks the server: the same answer tells the same rows, whatever was read before.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from vsm.models import Fact, Identity, Incident, Ticket, TicketChange, Transition
+from vsm.models import Fact, Identity, Incident, Ticket, TicketChange, TicketLink, Transition
 
 Row = dict[str, Any]
 ISSUE = "issue"  # of the raw answers, by the issue's number, which stays when its key changes
@@ -49,6 +49,7 @@ def told(issue: Mapping[str, Any], rules: Rules, base: str) -> dict[type[Fact], 
         Ticket: [one.ticket()],
         Transition: one.transitions(),
         TicketChange: one.changes(),
+        TicketLink: one.links(),
         Incident: one.incidents(),
         Identity: one.identities(),
     }
@@ -174,6 +175,18 @@ class _Issue:
         if first is not None and self.whole:
             maker = handle(self.fields.get("creator"))
             yield {"ticket": self.key, "at": self.created, "field": "assignee", "to": first, "from": None, "actor": maker}
+
+    def links(self) -> list[Row]:
+        """Its links to other issues, outward: what the other end says of the same link is the same row."""
+        found = set()
+        for link in self.fields.get("issuelinks") or ():
+            words = str((link.get("type") or {}).get("outward") or "").strip()
+            outward, inward = _key(link.get("outwardIssue")), _key(link.get("inwardIssue"))
+            if words and outward:
+                found.add((self.key, words, outward))
+            elif words and inward:
+                found.add((inward, words, self.key))
+        return [{"ticket": ticket, "kind": words, "other": other} for ticket, words, other in sorted(found)]
 
     def incidents(self) -> list[Row]:
         """The incident that the issue is by type, label or JQL."""

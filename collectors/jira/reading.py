@@ -147,12 +147,10 @@ class Reading:
         told, said = dict(cursors), list(warnings)
         rules = self.settings.rules
         lists = [sorted(rules.incident_types), sorted(rules.incident_labels), rules.application, rules.application_from]
-        for name, state in ((SITE, self.site.state()), (RULES, {"told": lists})):
+        for name, state in ((SITE, self.site.state()), (RULES, {"told": lists, "links": True})):
             if state != self.saved[name]:
                 if name == RULES and self.saved[name] is not None:
-                    said.append(
-                        "the rules for incidents and applications have changed: run vsm rebuild to apply them to what was read"
-                    )
+                    said.append(OTHER_RULES if self.saved[name].get("told") != lists else NEWLY_TOLD)
                 self.saved[name] = told[name] = state
         return Page(cursors=told, warnings=said, requests=self.client.patience.taken(), **more)
 
@@ -309,6 +307,8 @@ class Reading:
         return {"at": _text(self.client.date), "ids": [after - before for before, after in pairwise(numbers)]}
 
 
+OTHER_RULES = "the rules for incidents and applications have changed: run vsm rebuild to apply them to what was read"
+NEWLY_TOLD = "links between issues are told now: run vsm rebuild to tell those of what was read by an older version, too"
 DOUBT = "if that is right, run it with --full; else check what the account may browse"
 
 

@@ -24,6 +24,7 @@ PEOPLE = {
     "acc-bob": {"accountId": "acc-bob", "accountType": "atlassian", "displayName": "Bob"},
     "acc-app": {"accountId": "acc-app", "accountType": "app", "displayName": "Rules"},
 }
+LINKS = {"Blocks": ("blocks", "is blocked by"), "Problem": ("causes", "is caused by"), "Relates": ("relates to", "relates to")}
 AGAIN = "again"  # a page token that comes again and again
 EMAIL, TOKEN = "ann@example.org", "a-token"
 IN_SEARCH, IN_ISSUE, IN_LOG = 40, 100, 100  # newest changes that a search and an issue give, changes in a page of a log
@@ -57,7 +58,7 @@ class JiraCloud:
     repeats: bool = False  # a fault: the same page token again and again
 
     def __post_init__(self):
-        self.numbers, self.logs, self.keys = count(10_001), count(1), {}
+        self.numbers, self.logs, self.links, self.keys = count(10_001), count(1), count(1), {}
 
     # What happens on the site. -------------------------------------------------------------------------
 
@@ -124,6 +125,22 @@ class JiraCloud:
         self.issues[number]["fields"].update(fields)
         self.log(number, "acc-bob", ("summary", "jira", None, "old", None, "new"))
 
+    def link(self, number, kind, other):
+        """A link of a type, outward from the first; both issues have changed with it, and both show it."""
+        told = {"id": str(next(self.links)), "type": {"name": kind, "outward": LINKS[kind][0], "inward": LINKS[kind][1]}}
+        for one, end, way in ((number, other, "outwardIssue"), (other, number, "inwardIssue")):
+            self.issues[one]["fields"]["issuelinks"].append({**told, way: {"id": end}})
+            self.log(one, "acc-ann", ("Link", "jira", None, None, end, "This issue has another link"))
+        return told["id"]
+
+    def unlink(self, link):
+        """Away with a link, at both of its ends."""
+        for number, issue in self.issues.items():
+            links = issue["fields"]["issuelinks"]
+            issue["fields"]["issuelinks"] = [one for one in links if one["id"] != link]
+            if len(issue["fields"]["issuelinks"]) < len(links):
+                self.log(number, "acc-ann", ("Link", "jira", None, None, None, None))
+
     def carry(self, number, project):
         """Into another project, under another key."""
         issue = self.issues[number]
@@ -138,7 +155,7 @@ class JiraCloud:
 
     def log(self, number, by, *items):
         """A change, as the history tells it."""
-        ids = {"Flagged": FLAGGED, "Sprint": SPRINT, "Fix Version": "fixVersions", "Key": None}
+        ids = {"Flagged": FLAGGED, "Sprint": SPRINT, "Fix Version": "fixVersions", "Key": None, "Link": None}
         told = []
         for name, kind, was, was_name, now, now_name in items:
             item = {"field": name, "fieldtype": kind, "from": was, "fromString": was_name, "to": now, "toString": now_name}
@@ -292,6 +309,8 @@ class JiraCloud:
         fields = {name: value for name, value in issue["fields"].items() if name in wanted}
         if "status" in fields:
             fields["status"] = self._status(status) if status in self.statuses else issue["fields"]["status"]
+        if "issuelinks" in fields:
+            fields["issuelinks"] = [*map(self._linked, filter(self._there, fields["issuelinks"]))]
         shown = {"id": issue["id"], "self": f"https://jira.example.org/issue/{issue['id']}"}
         shown |= {} if wanted == ["id"] else {"key": issue["key"]}
         shown |= {"fields": fields} if fields else {}
@@ -299,6 +318,15 @@ class JiraCloud:
             newest = issue["histories"][::-1][:most]
             shown["changelog"] = {"startAt": 0, "maxResults": len(newest), "total": len(issue["histories"]), "histories": newest}
         return shown
+
+    def _there(self, link):
+        end = link.get("outwardIssue") or link["inwardIssue"]
+        return "key" in end or end["id"] in self.issues  # one that was recorded is as it was
+
+    def _linked(self, link):
+        """A link with the key that the other end has now."""
+        way = "outwardIssue" if "outwardIssue" in link else "inwardIssue"
+        return link if "key" in link[way] else {**link, way: {**link[way], "key": self.issues[link[way]["id"]]["key"]}}
 
     # JQL. ----------------------------------------------------------------------------------------------
 

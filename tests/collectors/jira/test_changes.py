@@ -363,13 +363,18 @@ def still_there(one, shelf=None, **keys):
     if shelf is not None:
         assert one.collect(shelf=shelf, **keys).error is None
     there = {issue["key"] for issue in one.jira.issues.values()}
-    tables = everything(shelf or one.shelf)
+    tables = everything(shelf or one.shelf, there)
     return {name: [row for row in rows if row.get("key", row.get("ticket")) in there] for name, rows in tables.items()}
 
 
-def everything(shelf):
-    """All rows but of identities, which are not taken back."""
-    return {name: shelf.rows(name) for name in ("tickets", "transitions", "ticket_changes", "incidents")}
+def everything(shelf, there=None):
+    """All rows but of identities, which are not taken back; and of links only those between issues that are there.
+
+    The other end of an issue that was deleted or has another key is not always said to have changed.
+    """
+    found = {name: shelf.rows(name) for name in ("tickets", "transitions", "ticket_changes", "incidents")}
+    keys = {row["key"] for row in found["tickets"]} if there is None else there
+    return found | {"ticket_links": [row for row in shelf.rows("ticket_links") if {row["ticket"], row["other"]} <= keys]}
 
 
 def happen(jira, dice):
@@ -377,7 +382,7 @@ def happen(jira, dice):
     jira.tick(seconds=dice.randrange(1, 900))
     jira.late = timedelta(minutes=dice.choice([0, 0, 1, 10]))
     number = dice.choice(list(jira.issues))
-    deed = dice.randrange(12)
+    deed = dice.randrange(14)
     if deed < 4:
         jira.move(number, dice.choice("1345"), by=dice.choice(["acc-ann", "acc-bob", "acc-app", None]))
     elif deed < 6:
@@ -393,5 +398,9 @@ def happen(jira, dice):
         jira.move(number, "3")
         jira.tick(seconds=1)
         jira.move(number, "4")
+    elif deed == 10:
+        jira.link(number, dice.choice(["Blocks", "Problem", "Relates"]), dice.choice([key for key in jira.issues if key != number]))
+    elif deed == 11 and (links := {one["id"] for issue in jira.issues.values() for one in issue["fields"]["issuelinks"]}):
+        jira.unlink(dice.choice(sorted(links)))
     else:
         jira.make(dice.choice(["PAY", "SHOP"]))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from collectors.harvest import harvest
 from collectors.rebuild import rebuild
 from vsm import store
-from vsm.models import RawRecord
+from vsm.models import RawRecord, TicketLink
 
 BOTH = pytest.mark.parametrize("cloud", [True, False], ids=["Cloud", "Data Center"])
 ANN = "mail:fd2828ccc5ff9dddc998"
@@ -301,6 +301,63 @@ def test_an_epic_is_the_parent_where_the_site_has_epic_links(line):
     one.jira.make(customfield_10014="PAY-77")
     one.collect()
     assert one.rows("tickets")[0]["parent"] == "PAY-77"
+
+
+# Links. ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cloud", [True, False], ids=["Cloud", "Data Center"])
+def test_links_come_with_the_issues_and_cost_no_request(line, cloud):
+    one, bare = line(cloud=cloud), line(cloud=cloud)
+    for each in (one, bare):
+        each.busy(3, 1)
+    one.jira.link("10001", "Blocks", "10002")
+    one.jira.link("10003", "Problem", "10001")
+    outcome = one.collect()
+    assert one.shelf.rows("ticket_links") == [
+        {"ticket": "PAY-1", "kind": "blocks", "other": "PAY-2"}, {"ticket": "PAY-3", "kind": "causes", "other": "PAY-1"},
+    ]  # fmt: skip
+    assert outcome.requests == bare.collect(full=True).requests
+
+
+def test_a_link_to_an_issue_that_is_not_harvested_is_told_all_the_same(line):
+    one = line()
+    ours, theirs = one.jira.make("PAY"), one.jira.make("SHOP")
+    one.jira.link(theirs, "Blocks", ours)
+    one.collect(projects=["PAY"])
+    assert one.shelf.rows("ticket_links") == [{"ticket": "SHOP-1", "kind": "blocks", "other": "PAY-1"}]
+
+
+@pytest.mark.parametrize("cloud", [True, False], ids=["Cloud", "Data Center"])
+def test_a_link_that_is_taken_away_goes_and_one_follows_an_issue_to_its_new_key(line, cloud):
+    one = line(cloud=cloud)
+    one.busy(3, 1)
+    gone = one.jira.link("10001", "Relates", "10002")
+    one.jira.link("10003", "Blocks", "10001")
+    one.collect(projects=["PAY", "SHOP"])
+    one.jira.tick(hours=1)
+    one.jira.unlink(gone)
+    one.jira.carry("10003", "SHOP")
+    one.jira.tick(hours=1)
+    assert one.collect(projects=["PAY", "SHOP"]).error is None
+    assert one.shelf.rows("ticket_links") == [{"ticket": "SHOP-1", "kind": "blocks", "other": "PAY-1"}]
+
+
+def test_a_rebuild_tells_links_and_a_store_of_an_older_version_is_told_to_make_one(line):
+    one = line()
+    one.busy(2, 1)
+    one.jira.link("10001", "Blocks", "10002")
+    one.collect()
+    before = one.shelf.rows("ticket_links")
+    with store.transaction(one.shelf.engine) as connection:  # as the version before left it
+        store.forget(connection, TicketLink, "jira", set())
+        rules = store.load_cursors(connection, "jira")["rules"]
+        store.save_cursor(connection, "jira", "rules", {"told": rules["told"]}, at=one.jira.now)
+    assert one.shelf.rows("ticket_links") == []
+    said = "links between issues are told now: run vsm rebuild to tell those of what was read by an older version, too"
+    assert [one.collect().warnings for _ in range(2)] == [(said,), ()]
+    rebuild(one.shelf.engine, [one.collector()], lambda: one.jira.now)
+    assert one.shelf.rows("ticket_links") == before == [{"ticket": "PAY-1", "kind": "blocks", "other": "PAY-2"}]
 
 
 # Other lists, and what is kept. -------------------------------------------------------------------------------

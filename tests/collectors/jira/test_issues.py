@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from collectors.jira.issues import Rules, kept, told
-from vsm.models import Identity, Incident, Ticket, TicketChange, Transition, validate
+from vsm.models import Identity, Incident, Ticket, TicketChange, TicketLink, Transition, validate
 
 CREATED = "2026-03-02T09:00:00.000+0000"
 
@@ -58,6 +58,38 @@ def test_fields_that_are_null_are_missing():
     )  # fmt: skip
     rules = Rules(application_from="component")
     assert told(issue(**dict.fromkeys(names)), rules, "") == told(issue(), rules, "")
+
+
+BLOCKS = {"name": "Blocks", "inward": "is blocked by", "outward": "blocks"}
+
+
+def test_a_link_is_told_outward_whichever_end_it_was_read_from():
+    links = [
+        {"id": "1", "type": BLOCKS, "outwardIssue": {"key": "PAY-2"}},
+        {"id": "2", "type": BLOCKS, "inwardIssue": {"key": "X-9"}},
+    ]
+    assert told(issue(issuelinks=links), Rules(), "")[TicketLink] == [
+        {"ticket": "PAY-1", "kind": "blocks", "other": "PAY-2"}, {"ticket": "X-9", "kind": "blocks", "other": "PAY-1"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        pytest.param(None, id="null"),
+        pytest.param([{"id": "1", "type": BLOCKS}], id="to an issue that may not be seen"),
+        pytest.param([{"id": "1", "type": BLOCKS, "outwardIssue": {"id": "9"}}], id="to an issue without a key"),
+        pytest.param([{"id": "1", "type": None, "outwardIssue": {"key": "PAY-2"}}], id="of no type"),
+        pytest.param([{"id": "1", "type": {"name": "X", "outward": " "}, "outwardIssue": {"key": "PAY-2"}}], id="without words"),
+    ],
+)
+def test_a_link_that_says_nothing_is_none(links):
+    assert told(issue(issuelinks=links), Rules(), "") == told(issue(), Rules(), "")
+
+
+def test_two_links_that_say_the_same_are_one():
+    links = [{"id": number, "type": BLOCKS, "outwardIssue": {"key": "PAY-2"}} for number in "12"]
+    assert told(issue(issuelinks=links), Rules(), "")[TicketLink] == [{"ticket": "PAY-1", "kind": "blocks", "other": "PAY-2"}]
 
 
 def test_an_issue_without_a_history_in_it_tells_no_transition():

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from collectors.jira.issues import Rules, at, told
-from vsm.models import Identity, Ticket, TicketChange, Transition
+from vsm.models import Identity, Ticket, TicketChange, TicketLink, Transition
 
 
 def lines(path):
@@ -125,6 +125,18 @@ def test_a_log_of_one_issue_page_by_page_tells_the_status_changes_in_it(recorded
     assert {row["actor"] for row in rows} - {None} <= {one["author"]["accountId"] for one in histories}
 
 
+def test_the_links_of_a_server_are_those_that_devlake_tells(recorded):
+    expected = set()
+    for row in table(recorded, "_tool_jira_issue_relationships"):
+        here, other = row["issue_key"], row["outward_issue_key"] or row["inward_issue_key"]
+        expected.add((here, row["outward"], other) if row["outward_issue_key"] else (other, row["outward"], here))
+    issues = [one | {"fields": {"created": "2026-03-02T09:00:00.000+0000", **one["fields"]}} for one in
+              lines(recorded / "jira/devlake_merico/issue_relationships.jsonl")]  # fmt: skip
+    ours = [tuple(row.values()) for one in issues for row in told(one, Rules(), "").get(TicketLink, ())]
+    assert (len(ours), len(expected)) == (16, 11)
+    assert set(ours) == expected
+
+
 def test_every_issue_of_a_server_dump_is_a_ticket_as_its_fields_say(recorded):
     issues = lines(recorded / "jira/tidev_alloy/issues.jsonl")
     rules = Rules(application_from="component", incident_types=frozenset({"bug"}))
@@ -163,3 +175,17 @@ def test_a_server_with_the_dump_is_read_page_by_page(line, recorded):
     outcome = one.collect(projects=["ALOY"])
     assert (outcome.error, outcome.read["tickets"], outcome.requests) == (None, 935, 16)
     assert one.collect(projects=["ALOY"]).requests == 1
+
+
+def test_both_ends_of_a_link_tell_one_row(recorded):
+    rows, ends = {}, {}
+    for issue in lines(recorded / "jira/tidev_alloy/issues.jsonl"):
+        for link in issue["fields"]["issuelinks"]:
+            alone = {**issue, "fields": {**issue["fields"], "issuelinks": [link]}}
+            rows.setdefault(link["id"], []).extend(tuple(row.values()) for row in told(alone, Rules(), "")[TicketLink])
+            ends.setdefault(link["id"], []).append((link.get("outwardIssue") or link["inwardIssue"])["key"])
+    assert (len(rows), sum(map(len, rows.values()))) == (443, 630)
+    both = {number: found for number, found in rows.items() if len(found) == 2}
+    assert len(both) == 187
+    assert all(first == second for first, second in both.values())
+    assert all({first[0], first[2]} == set(ends[number]) for number, (first, _) in both.items())

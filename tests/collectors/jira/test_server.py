@@ -99,6 +99,21 @@ def test_what_is_done_on_the_server_is_told_and_what_is_done_later_too(server):
     assert identities["admin"].startswith("mail:")
 
 
+def test_a_link_is_told_whichever_end_is_read_and_goes_when_it_is_taken_away(server):
+    cause, effect = server.make(), server.make()
+    ends = {"inwardIssue": {"key": cause}, "outwardIssue": {"key": effect}}
+    server.ask("POST", "issueLink", json={"type": {"name": "Blocks"}, **ends})
+    told = {"ticket": cause, "kind": "blocks", "other": effect}
+    for scope in (cause, effect):
+        assert server.collect(jql=f"key = {scope}").error is None
+        assert [row for row in server.shelf.rows("ticket_links") if row["ticket"] == cause] == [told]
+    (link,) = server.ask("GET", f"issue/{effect}").json()["fields"]["issuelinks"]
+    server.on(5)
+    server.ask("DELETE", f"issueLink/{link['id']}")
+    assert server.collect(jql=f"key in ({cause}, {effect})").error is None
+    assert [row for row in server.shelf.rows("ticket_links") if row["ticket"] == cause] == []
+
+
 def test_a_whole_project_is_read_and_a_second_look_asks_only_for_the_last_day(server):
     outcome = server.collect(projects=["SHOP"])
     assert (outcome.error, outcome.read["tickets"]) == (None, 364)
