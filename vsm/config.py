@@ -61,6 +61,14 @@ def _clock(value: Any) -> Any:
     return value
 
 
+def _handle(value: Any) -> Any:
+    source, colon, handle = str(value).partition(":")
+    if not (source and colon and handle):
+        raise ValueError('expected a handle with its kind of source, such as "git:ann@example.org" or "github:ann"')
+    return value
+
+
+Handle = Annotated[str, BeforeValidator(_handle)]
 Event = Annotated[str, BeforeValidator(_event)]
 Names = tuple[str, ...]
 
@@ -183,7 +191,7 @@ class Config(Part):
     incidents: Incidents = Incidents()
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
-    people: dict[str, Names] = Field(default_factory=dict)  # a person's handles: "git:ann@example.org", "github:ann", "jira:5b10…"
+    people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"
     sources: tuple[Source, ...] = ()
     folder: Path = Field(default=Path("."), exclude=True)
     path: Path | None = Field(default=None, exclude=True)

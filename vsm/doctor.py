@@ -11,7 +11,7 @@ from vsm.checks import Check
 from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.metrics import quality
-from vsm.people import People
+from vsm.people import People, hinted
 from vsm.store import Facts, facts, harvests, opened
 
 BY_HAND = ("import", "event", "configuration")  # origins that are no sources
@@ -33,7 +33,7 @@ def checks(config: Config, store: str) -> Iterator[Check]:
     yield _store(read, runs)
     yield from _runs(runs, config)
     yield from _origins(read, config)
-    yield from _people(read)
+    yield from _people(read, config)
     yield from _quality(read, config)
 
 
@@ -85,12 +85,12 @@ def _runs(runs: pd.DataFrame, config: Config) -> Iterator[Check]:
             yield Check(str(source), None, f"a harvest that began {began} has not ended, or was killed", remedy)
 
 
-def _people(read: Facts) -> Iterator[Check]:
+def _people(read: Facts, config: Config) -> Iterator[Check]:
     """Handles that no identity names: each is a person of its own, though it may be one known by another name."""
-    unplaced = People.of(read).unplaced(read)
+    unplaced = People.of(read, config.people).unplaced(read)
     if unplaced.empty:
         return
-    listed = [f"{source}:{handle}" for source, handle in unplaced[["source", "handle"]].head(NAMES).itertuples(index=False)]
+    listed = [f"{source}:{hinted(handle)}" for source, handle in unplaced[["source", "handle"]].head(NAMES).itertuples(index=False)]
     more = f" and {len(unplaced) - NAMES:,} more" if len(unplaced) > NAMES else ""
     yield Check(
         "people",

@@ -1,6 +1,8 @@
 """Who is who: one person behind several handles, and what of a person may be shown."""
 
 import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -17,6 +19,10 @@ SOURCES = {
     "reviews": ("github", "forge"),
     "comments": ("github", "forge"),
 }
+
+# An imported store may have addresses as handles: they tell who is who, and are never shown.
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+NO_ADDRESS = re.compile(r"@users\.noreply\.", re.IGNORECASE)  # a forge's name for an account, where no mail arrives
 
 HANDLES = (
     ("transitions", "actor"), ("ticket_changes", "actor"), ("commits", "author"), ("pull_requests", "author"),
@@ -38,10 +44,16 @@ class People:
     pseudonyms: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, facts: Facts) -> "People":
-        """From the identities of a store."""
+    def of(cls, facts: Facts, configured: Mapping[str, Sequence[str]] | None = None) -> "People":
+        """From the identities of a store, and what the configuration says in ``[people]``, which goes before them.
+
+        A harvest has turned the configured addresses into handles for what it collects itself; facts
+        that were imported have them as their files had them, and are met here.
+        """
         known = facts.identities
         by_source = {(s, h.casefold()): p for s, h, p in zip(known["source"], known["handle"], known["person"], strict=True)}
+        for person, handles in (configured or {}).items():
+            by_source |= {(source, handle.casefold()): person for source, _, handle in (told.partition(":") for told in handles)}
         persons: dict[str, set[str]] = {}
         for (_, handle), person in by_source.items():
             persons.setdefault(handle, set()).add(person)
@@ -94,10 +106,11 @@ class People:
     def shown(self, persons: pd.Series, privacy: str) -> pd.Series:
         """What may be shown of persons: "names" as they are, "pseudonyms" as Person 1, 2, …, "none" nothing.
 
-        A pseudonym is the same on every page and in every report of one version of the data.
+        A pseudonym is the same on every page and in every report of one version of the data. Who is
+        known by an e-mail address alone has one in any case.
         """
         if privacy == "names":
-            return persons
+            return persons.mask(persons.map(is_address, na_action="ignore").eq(True), persons.map(self.pseudonyms)).astype("str")
         if privacy == "none":
             return no_text(persons.index).rename(persons.name)
         return persons.map(self.pseudonyms).astype("str")
@@ -110,6 +123,24 @@ def is_bot(handle: str) -> bool:
     (True, True, False)
     """
     return handle.endswith("[bot]") or handle.startswith("bot:")
+
+
+def is_address(person: str) -> bool:
+    """Whether a person or a handle is an e-mail address.
+
+    >>> is_address("ann@example.org"), is_address("ann@users.noreply.github.com"), is_address("ann"), is_address("mail:5b10")
+    (True, False, False, False)
+    """
+    return bool(ADDRESS.search(person)) and not NO_ADDRESS.search(person)
+
+
+def hinted(handle: str) -> str:
+    """A handle that its owner will know again, and nobody else gets to know.
+
+    >>> hinted("ann.lee@example.org"), hinted("ann-w")
+    ('a…@example.org', 'ann-w')
+    """
+    return ADDRESS.sub(lambda found: f"{found[0][0]}…@{found[0].rpartition('@')[2]}", handle) if is_address(handle) else handle
 
 
 def _pseudonyms(persons: set[str]) -> dict[str, str]:

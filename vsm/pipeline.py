@@ -72,7 +72,7 @@ def read(facts: Facts, config: Config, now: pd.Timestamp | None = None) -> Flow:
     latest = newest(facts)
     now = latest if now is None else now
     known = facts if now is None or latest is None or now >= latest else as_of(facts, now)
-    people = People.of(known)
+    people = People.of(known, config.people)
     linked = links.link(known, config, people)
     log = events.log(known, linked, people)
     home = homes(linked, config)

@@ -206,6 +206,12 @@ def test_what_cannot_be_is_refused_with_its_place(text: str, said: str) -> None:
     assert re.search(said, sentence), sentence
 
 
+@pytest.mark.parametrize("handle", ["ann", ":ann", "github:", ""])
+def test_a_persons_handle_needs_its_kind_of_source(handle: str) -> None:
+    said = 'people.Ann[1]: expected a handle with its kind of source, such as "git:ann@example.org" or "github:ann", got '
+    assert told(f'[people]\nAnn = ["git:ann@example.org", "{handle}"]') == [f"{said}{handle!r}"]
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     assert [sentence.partition(":")[0] for sentence in told('colour = "red"\ntimezone = "x"\n[privacy]\npeople = 1')] == [
         "timezone",

@@ -71,6 +71,14 @@ def test_handles_that_nobody_places_are_listed_and_those_of_bots_are_not(filled)
     )  # fmt: skip
 
 
+def test_handles_that_the_configuration_places_are_not_listed_and_no_address_is_shown(filled):
+    commit = {"repository": "shop", "authored_at": AT, "committed_at": AT}
+    url = filled(commits=[commit | {"sha": f"{n}", "author": f"{name}@x.example"} for n, name in enumerate(("ann", "bob"))])
+    assert said(checks(Config(people={"Ann": ("git:ann@x.example",)}), url))["people"] == (
+        None, "1 handles are placed by nobody, each counts as a person of its own: git:b…@x.example",
+    )  # fmt: skip
+
+
 def test_stages_are_proposed_from_the_statuses_seen_and_can_be_pasted(sample_store):
     lines = "\n".join(proposals(Config(), sample_store))
     pasted = config.parse(lines, Path("vsm.toml"))

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vsm import pipeline
+from vsm.config import Config
 from vsm.people import People
 from vsm.store import Facts
 
@@ -103,3 +105,44 @@ def test_identities_that_go_round_in_a_circle_are_one_person():
         {"source": "git", "handle": "a", "person": "b"}, {"source": "github", "handle": "b", "person": "a"},
     ]))  # fmt: skip
     assert people.persons(pd.Series(["a", "b"]), "commits").tolist() == ["a", "a"]
+
+
+# What the configuration says. ------------------------------------------------------------------------------------------
+
+IMPORTED = {
+    "code": "a author=Ann@Example.org\nb author=bob@example.org < a",
+    "pulls": "1 author=ann-w\n2 author=Bob",
+    "tickets": "T-1: Todo 0, Done 1 5b:ann",
+}
+CONFIGURED = {"Ann": ("git:ann@example.org", "github:Ann-W", "jira:5b:ann"), "Bert": ("github:bob",)}
+
+
+def test_facts_that_were_imported_are_met_by_the_configured_handles(told: Told) -> None:
+    people = People.of(told(**IMPORTED), CONFIGURED)
+    assert persons(people, "commits", "Ann@Example.org", "bob@example.org") == ["Ann", "bob@example.org"]
+    assert persons(people, "pull_requests", "ann-w", "Bob") == ["Ann", "Bert"]
+    assert persons(people, "transitions", "5b:ann") == ["Ann"]
+    assert set(people.pseudonyms) == {"Ann", "Bert", "bob@example.org"}
+    assert people.unplaced(told(**IMPORTED))["handle"].tolist() == ["bob@example.org"]
+
+
+def test_the_configuration_goes_before_the_identities_of_the_store(told: Told) -> None:
+    facts = told(**IMPORTED, identities="git ann@example.org person=Eve\ngithub eve-2 person=Eve")
+    people = People.of(facts, CONFIGURED)
+    assert persons(people, "commits", "ann@example.org") == ["Ann"]
+    assert persons(people, "reviews", "eve-2") == ["Eve"]
+
+
+def test_a_flow_is_read_with_the_configured_people(told: Told) -> None:
+    flow = pipeline.read(told(**IMPORTED), Config(people=CONFIGURED))
+    assert list(flow.links.changes.dropna(subset="number")["author"]) == ["Ann", "Bert"]
+
+
+@pytest.mark.parametrize("privacy", ["names", "pseudonyms", "none"])
+def test_an_e_mail_address_is_never_shown(told: Told, privacy: str) -> None:
+    people = People.of(told(**IMPORTED), CONFIGURED)
+    shown = people.shown(pd.Series(["Ann", "bob@example.org", None], dtype="str"), privacy)
+    known = {"names": ["Ann", people.pseudonyms["bob@example.org"]], "none": [None, None]}
+    expected = known.get(privacy, [people.pseudonyms["Ann"], people.pseudonyms["bob@example.org"]])
+    assert [None if pd.isna(name) else name for name in shown] == [*expected, None]
+    assert str(shown.dtype) == "str"
