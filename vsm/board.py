@@ -13,8 +13,8 @@ def columns(measures: Measures) -> list[dict[str, Any]]:
     """A column a stage in map order: name, team, limit, count and cards, the oldest in its stage first.
 
     A card: key, title, type, age_hours (since the first stage), in_stage_hours, working (else it
-    waits), url, blocked (flagged now), old (longer in its stage than 85 % of those that left it in
-    the window). Nothing where there is no one map of stages.
+    waits), url, blocked (flagged now, or by a ticket that is not resolved), old (longer in its stage
+    than 85 % of those that left it in the window). Nothing where there is no one map of stages.
     """
     if measures.stages is None:
         return []
@@ -41,7 +41,8 @@ def _cards(measures: Measures) -> pd.DataFrame:
         age=hours(now - cards["first_queued"]),
         in_stage=hours(now - cards["queued"]),
         working=(cards["started"] <= now) & ~(cards["finished"] <= now),
-        blocked=cards["item"].isin(blocked(measures.flow.facts.ticket_changes, now)),
+        blocked=cards["item"].isin(blocked(measures.flow.facts.ticket_changes, now))
+        | cards["item"].isin(measures.figures["blocked_by"].rows["item"]),
     )
 
 

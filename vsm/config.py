@@ -151,6 +151,9 @@ class Incidents(Part):
 
     link_within_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7
     exclude_labels: Names = ()
+    causing_links: Names = (  # of a ticket to what it caused; those that end in "by" the other way round
+        "causes", "caused", "is caused by", "caused by", "introduces", "introduced", "is introduced by", "introduced by",
+    )  # fmt: skip
 
 
 class Calendar(Part):

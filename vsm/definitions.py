@@ -50,6 +50,7 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Age of work in progress": flow.work_item_age,
         "Flow efficiency": flow.flow_efficiency,
         "Blocked time": blocked.blocked,
+        "Blocked by other tickets": blocked.blocked_by,
         "Waste": waste.waste,
         "Distribution": flow.distribution,
         "Cumulative flow": cumulative.cumulative,

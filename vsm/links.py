@@ -12,6 +12,7 @@ from vsm.frames import among, looked_up, no_text, plain, text, times
 from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
+from vsm.ties import laid
 
 # Not a version: release/shop-1.2 does not name SHOP-1.
 KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9]|\.\d)")
@@ -51,6 +52,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
     tickets = _change_tickets(facts, made)
     items, item_changes = _items(facts, made.changes, tickets)
     incidents, excluded = _incidents(facts, shipped, made.changes, config)
+    incidents = laid(incidents, facts.ticket_links, tickets, item_changes, shipped, config.incidents.causing_links)
     return Links(
         changes=made.changes,
         change_commits=made.commits,

@@ -51,7 +51,7 @@ class Measures:
     """What was measured of one scope.
 
     ``figures`` by name: lead_time, cycle_time, throughput, wip, work_item_age, flow_efficiency,
-    blocked_time, finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework,
+    blocked_time, blocked_by, finished_in_12_weeks, forecast_hit_rate, handoffs_per_item, rework,
     deployment_frequency, change_lead_time, change_fail_rate,
     failed_deployment_recovery_time, deployment_rework_rate, tickets_linked, changes_deployed,
     incidents_linked, batch_size, availability, time_to_acknowledge. What needs one map of stages
@@ -205,6 +205,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         "work_item_age": flow.work_item_age(items, scope),
         "flow_efficiency": flow.flow_efficiency(visits, items, scope),
         "blocked_time": blocked.blocked(visits, items, told.facts.ticket_changes, scope),
+        "blocked_by": blocked.blocked_by(items, told.facts.ticket_links, told.facts.tickets, _ended(told)),
         "finished_in_12_weeks": forecast.finished_in(items, scope, zone),
         "forecast_hit_rate": forecast.hit_rate(items, scope, zone),
         "handoffs_per_item": changed_hands.per_item,
@@ -254,6 +255,11 @@ def _by_team(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, sc
         mine, theirs = items[items["team"] == team], replace(scope, team=str(team))
         found[str(team)] = _delivery(told, _applications(told, chosen, mine, theirs), mine, theirs).figures(theirs, told)
     return found
+
+
+def _ended(told: Flow) -> pd.Series:
+    """The items of all streams that are done or cancelled."""
+    return pd.concat([one.items.loc[one.items["state"].isin(["done", "cancelled"]), "item"] for one in told.streams])
 
 
 def _cycle_time(

@@ -228,6 +228,67 @@ def test_a_revert_while_an_incident_is_open_says_what_caused_it_though_others_we
     }  # fmt: skip
 
 
+CAUSED = {
+    "code": "a\nb < a\nc < b\nd < c",
+    "pulls": "1 merged=1 sha=b title=PAY-1\n2 merged=2 sha=c title=PAY-2\n3 merged=3 sha=d title=PAY-1",
+    "tickets": "PAY-1: Todo 0\nPAY-2: Todo 0\nINC-1: Todo 15",
+    "deployments": "d0 sha=a at=0\nd1 sha=b at=10\nd2 sha=c at=11\nd3 sha=d at=20",
+}
+
+
+@pytest.mark.parametrize(
+    ("links", "incident", "deployment"),
+    [
+        pytest.param("PAY-1 causes INC-1", "", "d1, named", id="what it was caused by"),
+        pytest.param("INC-1 'is caused by' PAY-1", "", "d1, named", id="told inward"),
+        pytest.param("INC-1 'Was  introduced by' PAY-1", "", "d2, guessed", id="in words that nobody set down"),
+        pytest.param("INC-1 'Is  Introduced BY' PAY-1", "", "d1, named", id="in any case, with any spaces"),
+        pytest.param("INC-1 causes PAY-1", "", "d2, guessed", id="the other way round it says something else"),
+        pytest.param("PAY-1 'is caused by' INC-1", "", "d2, guessed", id="the other way round, told inward"),
+        pytest.param("PAY-1 'relates to' INC-1", "", "d2, guessed", id="to what it only relates to"),
+        pytest.param("PAY-1 blocks INC-1", "", "d2, guessed", id="to what only blocks it"),
+        pytest.param("PAY-1 causes INC-1", "deployment=d0", "d0, stated", id="what it names goes before"),
+        pytest.param("PAY-1 causes INC-1", "opened=21", "d3, named", id="of several changes the latest before"),
+        pytest.param("PAY-1 causes INC-1", "opened=21 detected=12", "d1, named", id="before it was noticed, not opened"),
+        pytest.param("PAY-1 causes INC-1\nPAY-2 causes INC-1", "", "d2, named", id="of several causes the latest"),
+        pytest.param("PAY-1 causes INC-1", "opened=9", "d0, guessed", id="before the change was deployed"),
+        pytest.param("PAY-1 causes INC-1", "opened=999", "d3, named", id="however long ago"),
+        pytest.param("PAY-1 causes INC-1", "ticket=", "d2, guessed", id="an incident without a ticket"),
+        pytest.param("PAY-1 causes INC-1", "app=", "d1, named", id="an incident without an application"),
+        pytest.param("PAY-1 causes INC-1", "app=desk", "d1, named", id="an incident of another application"),
+        pytest.param("GONE-1 causes INC-1", "", "d2, guessed", id="a ticket that was never read"),
+    ],
+)
+def test_a_link_says_which_tickets_change_caused_an_incident(told: Told, links: str, incident: str, deployment: str) -> None:
+    facts = told(**CAUSED, ticket_links=links, incidents=f"i1 opened=15 ticket=INC-1 {incident}")
+    assert laid(facts) == {"i1": deployment}
+
+
+def test_the_rule_by_which_a_link_was_followed_is_told(told: Told) -> None:
+    facts = told(**CAUSED, ticket_links="PAY-1 causes INC-1", incidents="i1 opened=15 ticket=INC-1")
+    assert list(made(facts).incidents["rule"]) == ["the incident's ticket is linked to a ticket of the deployment"]
+
+
+def test_the_configuration_says_which_links_tell_a_cause(told: Told) -> None:
+    links = "PAY-1 verursacht INC-1\nINC-2 'wird verursacht durch' PAY-1\nPAY-1 causes INC-3"
+    facts = told(**CAUSED, ticket_links=links, incidents="\n".join(f"i{n} opened=15 ticket=INC-{n}" for n in (1, 2, 3)))
+    found = laid(facts, causing_links=("Verursacht", "wird verursacht durch"))
+    assert found == {"i1": "d1, named", "i2": "d1, named", "i3": "d2, guessed"}
+
+
+def test_of_the_deployments_that_a_link_leads_to_the_incidents_own_application_goes_first(told: Told) -> None:
+    tables = CAUSED | {"deployments": "d0 sha=a at=0\np0 app=pay sha=a at=0\nd1 sha=b at=10\np1 app=pay sha=b at=12"}
+    incidents = "i1 opened=15 ticket=INC-1\ni2 app=pay opened=15 ticket=INC-1"
+    facts = told(**tables, ticket_links="PAY-1 causes INC-1", incidents=incidents)
+    assert laid(facts) == {"i1": "d1, named", "i2": "p1, named"}
+
+
+def test_a_link_to_a_story_counts_for_the_changes_of_its_sub_tasks(told: Told) -> None:
+    tables = CAUSED | {"tickets": "PAY-1 type=Sub-task parent=PAY-9: Todo 0\nPAY-9: Todo 0\nINC-1: Todo 15"}
+    facts = told(**tables, ticket_links="PAY-9 causes INC-1", incidents="i1 opened=15 ticket=INC-1")
+    assert laid(facts) == {"i1": "d1, named"}
+
+
 REVERTED = 'a\nb < a | Sort\nc < b | Revert "Sort"\nd < c | Reapply "Sort"\ne < d | Count\nf < e | Revert "Sort"'
 
 

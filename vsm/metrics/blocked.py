@@ -1,15 +1,17 @@
-"""Blocked time: since when and until when items were flagged, and in which stage that was."""
+"""Blocked time: since when and until when items were flagged, and in which stage that was; and which wait for another ticket."""
 
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, looked_up
+from vsm.frames import TIME, among, looked_up
 from vsm.metrics.figure import Figure, definition, percentiles
 from vsm.metrics.flow import left_out, place_of
 from vsm.metrics.stages import NEVER, Codes
 from vsm.scope import Scope
+from vsm.ties import told as tied
 from vsm.working_time import HOUR, NOT_A_TIME, Micros, micro, micros
 
+BLOCKING = ("blocks", "is blocking", "blocking", "is blocked by", "blocked by")  # words of links that say so
 FLAGGED = "flagged"  # the field of ticket_changes that says so
 
 
@@ -90,6 +92,39 @@ def blocked(visits: pd.DataFrame, items: pd.DataFrame, changes: pd.DataFrame, sc
         "from a flag that was set to its removal, within stays in stages and within the window, elapsed time, by item",
         rows,
         left_out(items, {"no stay in any stage is recorded": items["state"] == "no events"}),
+    )
+
+
+def blocked_by(items: pd.DataFrame, links: pd.DataFrame, tickets: pd.DataFrame, ended: pd.Series) -> Figure:
+    """Blocked by other tickets: items in progress of which a link says that a ticket blocks them that is not resolved.
+
+    As things are now, a row for each such link. No source tells since when a link is there, so no
+    hours are told. `ended`: the items of all streams that are done or cancelled, whether or not
+    their tracker says that they are resolved.
+    """
+    begun = items[items["state"] == "in progress"]
+    pairs = tied(links, BLOCKING).rename(columns={"first": "blocked_by", "second": "item"})
+    pairs = pairs[among(pairs["item"], begun["item"])]
+    known, about = among(pairs["blocked_by"], tickets["key"]), tickets.set_index("key")
+    over = looked_up(pairs["blocked_by"], about["resolved_at"]).notna() | among(pairs["blocked_by"], ended)
+    rows = pairs.loc[known & ~over, ["item", "blocked_by"]]
+    rows = rows.assign(
+        stage=looked_up(rows["item"], begun.set_index("item")["stage"]),
+        **{name: looked_up(rows["blocked_by"], about[name]) for name in ("title", "status")},
+    )
+    rows = rows[["item", "stage", "blocked_by", "title", "status"]].sort_values(["item", "blocked_by"], ignore_index=True)
+    unknown = pairs.loc[~known, ["item", "blocked_by"]]
+    count = int(rows["item"].nunique())
+    return Figure(
+        "blocked_by",
+        {"now": float(count) if len(begun) else None},
+        count,
+        "items",
+        definition(blocked_by),
+        'by links in words such as "blocks" or "is blocked by", from either end',
+        rows,
+        pd.DataFrame({"id": unknown["item"], "reason": "the ticket that blocks it was not read: " + unknown["blocked_by"]}),
+        of=len(begun),
     )
 
 
