@@ -10,7 +10,9 @@ import pytest
 from jira_cloud import TOKEN, JiraCloud
 
 from vsm import cli, config, pipeline, store
+from vsm.measure import measure
 from vsm.metrics.figure import nearest_rank
+from vsm.scope import Scope
 
 CONFIG = """
 [[sources]]
@@ -58,6 +60,18 @@ def test_tickets_named_by_commits_reach_a_release_and_have_a_lead_time(alloy):
     assert (round(nearest_rank(days, 0.5), 1), round(nearest_rank(days, 0.85), 1)) == (171.1, 420.8)
     assert days.min() > 0
     assert checked_by_git(flow, clone, "ALOY-765") == ("1.3.0", released.set_index("item").loc["ALOY-765", "in_production_at"])
+
+
+def test_links_between_tickets_are_told_once_and_those_that_block_what_is_in_progress_are_found(alloy):
+    flow, _ = alloy
+    assert flow.facts.ticket_links["kind"].value_counts().to_dict() == {
+        "relates to": 208, "depends on": 165, "blocks": 37, "is cloned from": 17, "duplicates": 8, "is triggering": 6,
+        "includes": 2,
+    }  # fmt: skip
+    found = measure(flow, Scope(flow.now - pd.Timedelta(days=182), flow.now)).figures["blocked_by"]
+    assert (found.values, found.of) == ({"now": 0}, 3)
+    unread = "the ticket that blocks it was not read: TISTUD-7022"  # of another project
+    assert found.left_out.to_dict("records") == [{"id": "ALOY-710", "reason": unread}]
 
 
 def checked_by_git(flow, clone, ticket: str) -> tuple[str, pd.Timestamp]:

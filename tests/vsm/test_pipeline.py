@@ -226,6 +226,7 @@ def test_nothing_at_all(told: Told) -> None:
         pytest.param({"reviews": "1 2 bob"}, id="reviews of nothing"),
         pytest.param({"transitions": "PAY-1 2 Todo Doing"}, id="transitions of nothing"),
         pytest.param({"deployment_commits": "d1 sha=a"}, id="commits of no deployment"),
+        pytest.param({"ticket_links": "PAY-1 causes PAY-2"}, id="links of no ticket"),
         pytest.param({"pulls": "1 created=1 commits=x@1", "repositories": "shop head_sha=z"}, id="commits that were never read"),
         pytest.param({"pull_request_commits": "1 x"}, id="commits of no request"),
     ],
@@ -245,6 +246,14 @@ def test_now_is_the_newest_fact_unless_it_is_given(told: Told, hour: Hour) -> No
     assert newest(facts) == flow(facts).now == hour(7)
     assert flow(facts, now=hour(3)).now == hour(3)
     assert newest(told()) is None
+
+
+def test_a_link_was_there_once_both_of_its_tickets_were(told: Told, hour: Hour) -> None:
+    """No source tells since when; of a ticket that was never read nobody knows when it came."""
+    links = "PAY-1 blocks PAY-2\nPAY-2 causes PAY-3\nPAY-3 causes PAY-1\nGONE-1 blocks PAY-1"
+    facts = told(tickets="PAY-1: Todo 0\nPAY-2: Todo 3\nPAY-3: Todo 5", ticket_links=links)
+    then = {at: list(as_of(facts, hour(at)).ticket_links["ticket"]) for at in (1, 4, 6)}
+    assert then == {1: ["GONE-1"], 4: ["PAY-1", "GONE-1"], 6: ["PAY-1", "PAY-2", "PAY-3", "GONE-1"]}
 
 
 def test_what_was_going_on_is_told_as_open(told: Told, hour: Hour) -> None:
