@@ -227,6 +227,7 @@ class Clone:
             "LC_ALL": "C",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_FLUSH": "0",  # into a pipe the log would be written commit by commit, which takes as long as the log itself
             # What a partial clone left out stays there, also where git is too old for the first of these.
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_ALLOW_PROTOCOL": "none",

@@ -68,7 +68,7 @@ def context_of(told: Config, store: str, since: datetime | None = None) -> Conte
 def _seldom_cleared() -> Iterator[None]:
     """A harvest makes many rows and hardly a cycle: looking for cycles as often as Python does costs a fifth of it."""
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(300_000, 20, 20)
     try:
         yield
     finally:

@@ -77,7 +77,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit; an error that we know ends with its sentence, not a traceback."""
     # Imports and rows make a million objects that stay: looking through them again and again is a tenth of a short run.
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(300_000, 20, 20)
     leave(run(arguments))
 
 
