@@ -11,7 +11,7 @@ from collectors.handles import Handles
 from vsm.checks import Check as Check
 
 if TYPE_CHECKING:
-    from vsm.models import Fact  # half a second that a reading in a process of its own does without
+    from vsm.models import Fact  # a third of a second that the harvest of a clone does without
 
 
 class CollectorError(Exception):
@@ -24,6 +24,9 @@ class Blocked(CollectorError):
     def __init__(self, message: str, until: datetime | None = None) -> None:
         super().__init__(message)
         self.until = until
+
+
+Rows = Mapping["type[Fact] | str", Sequence[Mapping[str, Any]]]  # by table, or by a table's name
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,9 @@ class Page:
     None is not known. ``warnings`` are sentences about what could not be taken as it was.
     """
 
-    facts: Mapping["type[Fact]", Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    fill: Mapping["type[Fact]", Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    gone: Mapping["type[Fact]", Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    facts: Rows = field(default_factory=dict)
+    fill: Rows = field(default_factory=dict)
+    gone: Rows = field(default_factory=dict)
     raw: Sequence[tuple[str, str, Any]] = ()
     lost: Sequence[tuple[str, str]] = ()
     cursors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -123,7 +126,10 @@ class Examines(Protocol):
 
 @runtime_checkable
 class ReadsAhead(Protocol):
-    """A collector that can begin its first harvest before the store is open, beside the program's own start."""
+    """A collector that can begin its first harvest before the store is open, beside the program's own start.
+
+    So as not to wait for the models then, its pages name their tables in words, and have nothing raw.
+    """
 
     def ahead(self) -> None:
         """Begin to read from the beginning; `pages` goes on from there if no cursor says otherwise."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,6 +15,7 @@ from collectors.base import Collector, CollectorError, Context, ReadsAhead
 from collectors.handles import Handles, handles, store_file
 from collectors.progress import on_a_terminal, watcher
 from collectors.sources import collectors
+from vsm import sqlite_store
 from vsm.cli import common
 from vsm.config import Config, Source, load
 from vsm.errors import UsageError, WorkError
@@ -79,13 +80,12 @@ def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, peopl
     first = next(iter(ready), None)
     if isinstance(first, ReadsAhead) and _is_new(url):
         first.ahead()
-    # The tables and the driver take half a second to import, in which a first reading gets far.
+    # What a first reading does not need is imported beside it.
     from collectors.harvest import harvest
     from collectors.identities import checked_key, told_by_hand
-    from vsm.store import open_store
 
     # A new one is not closed behind us: the last to close a store moves its log into the file, a fifth of a first harvest.
-    new, engine = _is_new(url), open_store(url)
+    new, engine = _is_new(url), _opened(url, all(isinstance(one, ReadsAhead) for one in ready))
     checked_key(engine, who)
     told_by_hand(engine, people, who)
     with watcher() as watching:
@@ -93,6 +93,16 @@ def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, peopl
     if not new:
         engine.dispose()
     return outcomes
+
+
+def _opened(url: str, facts_alone: bool) -> Any:
+    """The store: through SQLite's own driver where that will do, since the models and SQLAlchemy take long to import."""
+    file = store_file(url)
+    if facts_alone and file is not None and "?" not in url and (engine := sqlite_store.open_store(file)) is not None:
+        return engine
+    from vsm.store import open_store
+
+    return open_store(url)
 
 
 def _is_new(url: str) -> bool:

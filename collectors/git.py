@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from collectors.base import CollectorError, Context, Page
+from collectors.base import CollectorError, Context, Page, Rows
 from collectors.clone import Clone, Refs
 from collectors.merges import Merged, Unmade
 from collectors.past import Past, State, past
@@ -21,14 +21,10 @@ from collectors.remotes import repository as repository_of
 from collectors.table import Table
 from vsm.errors import ConfigError
 
-if TYPE_CHECKING:
-    from vsm.models import Fact
-
 KEYS = ("path", "paths", "application", "release_tags", "repository", "changed_paths")
 VERSION = 2  # of the rows below: a store harvested by another version is read again from the start
 
 Row = dict[str, Any]
-Rows = dict["type[Fact]", list[Row]]
 
 
 @dataclass(eq=False)
@@ -159,8 +155,6 @@ class GitCollector:
 
     def _last(self, place: "_Place", rest: Rest, before: State, now: State, lost: Past, done: int, clone: Clone) -> Page:
         """All that is cheap to tell again: repository, tags, deployments, pull requests, and how far we are."""
-        from vsm import models
-
         tags = [tag for tag in rest.tags if now.asks(tag.at)]
         merged = [pull for pull in rest.merged if now.asks(pull.merged)]
         deployments = [self._deployment(place, tag) for tag in tags if takes(self.release_tags, tag.name)]
@@ -169,14 +163,14 @@ class GitCollector:
         state = replace(now, deployments=ids, tagged=tagged, doubtful=lost.doubtful, forges=rest.forges)
         return Page(
             facts={
-                models.Repository: [place.row()],
-                models.Tag: [_tag(place.repository, tag) for tag in tags],
-                models.Deployment: deployments,
+                "repositories": [place.row()],
+                "tags": [_tag(place.repository, tag) for tag in tags],
+                "deployments": deployments,
             },
             fill={
-                models.PullRequest: [_pull_request(place, pull) for pull in merged],
-                models.PullRequestCommit: [row for pull in merged for row in _memberships(place.repository, pull)],
-                models.Identity: [_identity(*account) for account in rest.accounts],
+                "pull_requests": [_pull_request(place, pull) for pull in merged],
+                "pull_request_commits": [row for pull in merged for row in _memberships(place.repository, pull)],
+                "identities": [_identity(*account) for account in rest.accounts],
             },
             gone=_gone(place.repository, before, state, lost, rest),
             cursors={str(clone.path): vars(state)},
@@ -225,8 +219,6 @@ def _gone(repository: str, before: State, now: State, lost: Past, rest: Rest) ->
     any more, the pull requests that these had merged, and the commits of a merge whose number has gone
     to another merge.
     """
-    from vsm import models
-
     tags = before.tags() - now.tags() if before.place[:1] == [repository] else set()
     deployments = set(before.deployments) - set(now.deployments)
     # A pull request may have gone to a merge of a time that nobody asked for.
@@ -235,19 +227,17 @@ def _gone(repository: str, before: State, now: State, lost: Past, rest: Rest) ->
     members = [(one.number, sha) for one in unmade for sha in one.commits]
     members += [(pull.number, sha) for pull in rest.merged for sha in pull.disowned] if before.refs else []
     return {
-        models.Tag: [{"repository": repository, "name": name} for name in sorted(tags)],
-        models.Deployment: [{"id": key} for key in sorted(deployments)],
-        models.Commit: [{"repository": repository, "sha": sha} for sha in lost.lost],
-        models.PullRequest: [{"repository": repository, "number": one.number} for one in unmade],
-        models.PullRequestCommit: [{"repository": repository, "number": number, "sha": sha} for number, sha in members],
+        "tags": [{"repository": repository, "name": name} for name in sorted(tags)],
+        "deployments": [{"id": key} for key in sorted(deployments)],
+        "commits": [{"repository": repository, "sha": sha} for sha in lost.lost],
+        "pull_requests": [{"repository": repository, "number": one.number} for one in unmade],
+        "pull_request_commits": [{"repository": repository, "number": number, "sha": sha} for number, sha in members],
     }
 
 
 def _taken_back(repository: str, resource: str, before: State) -> Page:
     """All that was told of a repository, which is read again from its beginning."""
-    from vsm import models
-
-    tables = (models.Commit, models.Tag, models.PullRequest, models.PullRequestCommit)
+    tables = ("commits", "tags", "pull_requests", "pull_request_commits")
     return Page(
         gone={table: [{"repository": repository}] for table in tables},
         cursors={resource: vars(before)},
@@ -263,8 +253,6 @@ def _at(seconds: int | None) -> datetime | None:
 
 
 def _commits(place: _Place, batch: Batch, now: State, done: int, total: int | None) -> Page:
-    from vsm import models
-
     repository, at = place.repository, datetime.fromtimestamp
     rows: list[Row] = [
         {
@@ -283,7 +271,7 @@ def _commits(place: _Place, batch: Batch, now: State, done: int, total: int | No
     if batch.paths is not None:
         for row in rows:
             row["paths"] = _joined(batch.paths.get(row["sha"], ()))
-    return Page(facts={models.Commit: rows}, requests=1, done=done, total=total, doing=f"{repository}: commits")
+    return Page(facts={"commits": rows}, requests=1, done=done, total=total, doing=f"{repository}: commits")
 
 
 def _joined(paths: Iterable[str]) -> str | None:

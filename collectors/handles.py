@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from collectors.credentials import secret
 from vsm.errors import ConfigError
@@ -112,7 +113,7 @@ def store_file(url: str) -> Path | None:
     """The file of a store, None for a server's or one in memory."""
     scheme, colon, path = url.partition(":///")
     is_file = scheme.partition("+")[0] == "sqlite" and colon and path and not path.startswith((":memory:", "file:"))
-    return Path(path.partition("?")[0]) if is_file else None
+    return Path(unquote(path.partition("?")[0])) if is_file else None
 
 
 def _made(path: Path) -> None:

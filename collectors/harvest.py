@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from collectors.base import Blocked, Collector, CollectorError, Page, Tells, Told
+from collectors.base import Blocked, Collector, CollectorError, Page, Rows, Tells, Told
 from collectors.credentials import hidden
 from collectors.handles import Handles
-from vsm import store
 from vsm.errors import UsageError
-from vsm.models import Fact, validate
+from vsm.sqlite_store import books, name_of
 
-Engine = Any  # what vsm.store.open_store gives: nothing here looks into it
+if TYPE_CHECKING:
+    from vsm.models import Fact
+
+Engine = Any  # what open_store gives in vsm.store or vsm.sqlite_store: nothing here looks into it
 Clock = Callable[[], datetime]
 PARKED = "parked"  # the cursor of a source that asked us to wait
 
@@ -75,7 +77,7 @@ class Outcome:
         told = [*page.facts.items(), *page.fill.items()]
         return replace(
             self,
-            read=self.read + Counter({str(table.__tablename__): len(rows) for table, rows in told}),
+            read=self.read + Counter({name_of(table): len(rows) for table, rows in told}),
             changed=self.changed + changed,
             gone=self.gone + gone,
             requests=self.requests + page.requests,
@@ -126,8 +128,11 @@ class _Run:
     outcome: Outcome
     number: int | None = None
 
+    def __post_init__(self) -> None:
+        self.store = books(self.engine)
+
     def all_pages(self, full: bool) -> None:
-        name = self.collector.name
+        name, store = self.collector.name, self.store
         with self.engine.connect() as connection:
             cursors = store.load_cursors(connection, name)
             before = store.rows(connection)
@@ -158,13 +163,13 @@ class _Run:
         newest = {(resource, key): answer for resource, key, answer in page.raw}
         raw = [(resource, key, self.who.scrubbed(answer)) for (resource, key), answer in newest.items()]
         told = merged(teller.told(*one) for one in raw)
-        facts = {table: rows for table, rows in told.items() if table.__tablename__ not in teller.fills}
-        fill = {table: rows for table, rows in told.items() if table.__tablename__ in teller.fills}
+        facts: Rows = {table: rows for table, rows in told.items() if table.__tablename__ not in teller.fills}
+        fill: Rows = {table: rows for table, rows in told.items() if table.__tablename__ in teller.fills}
         return replace(page, raw=raw, facts={**facts, **page.facts}, fill={**fill, **page.fill})
 
     def _saved(self, page: Page, number: int) -> tuple[int, int]:
         """How many rows a page changed, and how many it took back."""
-        name, at = self.collector.name, self.now()
+        name, at, store = self.collector.name, self.now(), self.store
         with store.transaction(self.engine) as connection:
             gone = self._taken_back(connection, page)
             changed = sum(store.save(connection, table, rows, origin=name) for table, rows in page.facts.items())
@@ -186,13 +191,13 @@ class _Run:
         said: dict[tuple[str, str], Any] = {(resource, key): answer for resource, key, answer in page.raw}
         asked = _by_resource((resource, key, None) for resource, key in [*said, *page.lost])
         for resource, keys in asked.items():
-            for key, old in store.raw_of(connection, name, resource, [key for key, _ in keys]).items():
+            for key, old in self.store.raw_of(connection, name, resource, [key for key, _ in keys]).items():
                 answer = said.get((resource, key))
                 if old != answer:
                     news = tell(resource, key, answer) if answer is not None else {}
                     for table, rows in tell(resource, key, old).items():
                         if table.__tablename__ not in self.collector.fills:
-                            gone += store.delete(connection, table, missing(table, rows, news.get(table, ())), origin=name)
+                            gone += self.store.delete(connection, table, missing(table, rows, news.get(table, ())), origin=name)
         return gone
 
     def _still_parked(self, state: Mapping[str, Any]) -> None:
@@ -204,9 +209,9 @@ class _Run:
         """The source is left alone until it may be asked again."""
         self.outcome = replace(self.outcome, error=self.who.scrub(hidden(str(blocked))), until=blocked.until)
         if blocked.until is not None:
-            with store.transaction(self.engine) as connection:
+            with self.store.transaction(self.engine) as connection:
                 state = {"until": blocked.until.isoformat()}
-                store.save_cursor(connection, self.collector.name, PARKED, state, at=self.now())
+                self.store.save_cursor(connection, self.collector.name, PARKED, state, at=self.now())
 
     def fail(self, reason: str) -> None:
         self.outcome = replace(self.outcome, error=self.who.scrub(hidden(reason)))
@@ -224,7 +229,7 @@ class _Run:
         if self.number is None:
             return
         told = self.outcome
-        store.finish_harvest(
+        self.store.finish_harvest(
             self.engine,
             self.number,
             at=self.now(),
@@ -236,7 +241,7 @@ class _Run:
         )
 
 
-def merged(parts: Iterable[Told]) -> dict[type[Fact], list[Mapping[str, Any]]]:
+def merged(parts: Iterable[Told]) -> dict["type[Fact]", list[Mapping[str, Any]]]:
     """The rows of several tellings, by table."""
     found: dict[type[Fact], list[Mapping[str, Any]]] = {}
     for part in parts:
@@ -245,15 +250,17 @@ def merged(parts: Iterable[Told]) -> dict[type[Fact], list[Mapping[str, Any]]]:
     return found
 
 
-def missing(table: type[Fact], old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def missing(table: "type[Fact]", old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The keys of old rows that no new row has."""
     kept = {key_of(table, row) for row in new}
     lost = {key_of(table, row) for row in old} - kept
     return [dict(zip(table.key_columns, key, strict=True)) for key in lost]
 
 
-def key_of(table: type[Fact], row: Mapping[str, Any]) -> tuple[Any, ...]:
+def key_of(table: "type[Fact]", row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A row's key, as the store has it. Raises models.RowError for a row that cannot be a fact."""
+    from vsm.models import validate
+
     valid = validate(table, row)
     return tuple(valid[name] for name in table.key_columns)
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collectors.handles import Handles
-from vsm import store
 from vsm.errors import ConfigError
-from vsm.models import Identity
+from vsm.sqlite_store import books
 
 ORIGIN = "configuration"
 KEY, KNOWN = "privacy.key", "known@key.invalid"  # an address that nobody has: its handle tells one key from another
@@ -15,15 +14,15 @@ KEY, KNOWN = "privacy.key", "known@key.invalid"  # an address that nobody has: i
 
 def told_by_hand(engine: Any, people: Mapping[str, Sequence[str]], who: Handles) -> None:
     """Save the configured identities, and forget those that are configured no more. Raises ConfigError."""
-    rows = list(identities(people, who))
+    rows, store = list(identities(people, who)), books(engine)
     with store.transaction(engine) as connection:
-        store.save(connection, Identity, rows, origin=ORIGIN)
-        store.forget(connection, Identity, ORIGIN, {(row["source"], row["handle"]) for row in rows})
+        store.save(connection, "identities", rows, origin=ORIGIN)
+        store.forget(connection, "identities", ORIGIN, {(row["source"], row["handle"]) for row in rows})
 
 
 def checked_key(engine: Any, who: Handles) -> None:
     """Raises ConfigError where the store was filled with another key: everybody would become a second person."""
-    told = who.mail(KNOWN)
+    told, store = who.mail(KNOWN), books(engine)
     with store.transaction(engine) as connection:
         before = store.load_cursors(connection, KEY).get(KEY, {}).get("told")
         if before is None:

@@ -11,11 +11,14 @@ PACKAGES = ("vsm", "collectors", "dashboard")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MAY_IMPORT = {
     "vsm": {"vsm"},
-    "collectors": {"collectors", "vsm.models", "vsm.store", "vsm.config", "vsm.errors", "vsm.cli", "vsm.checks"},
+    "collectors": {
+        "collectors",
+        *(f"vsm.{name}" for name in ("models", "store", "sqlite_store", "config", "errors", "cli", "checks")),
+    },
     "dashboard": {"dashboard", "vsm"},
 }
 SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
-SQL_ROOM = ("vsm/store.py", "vsm/journal.py", "vsm/models.py", "vsm/migrations/")
+SQL_ROOM = ("vsm/store.py", "vsm/sqlite_store.py", "vsm/journal.py", "vsm/models.py", "vsm/migrations/")
 CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
 DRAWING = {"streamlit", "altair"}
 CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py", "vsm/event_commands.py")

@@ -9,11 +9,10 @@ there are no indexes beside the keys.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from operator import attrgetter, itemgetter
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, create_model
@@ -21,7 +20,9 @@ from pydantic import Field as PydanticField
 from sqlalchemy import JSON, Column, LargeBinary, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-RESULTS = ("success", "failure", "cancelled", "skipped", "unknown")
+from vsm.rows import RESULTS as RESULTS
+from vsm.rows import Kind, Shape
+
 SEPARATOR = "\x1f"  # between the parts of a key that is kept as one text
 ESCAPE = "\x1e"  # before what would be taken for a separator within a part
 
@@ -437,7 +438,7 @@ def columns(table: type[Fact]) -> tuple[str, ...]:
     return (*table.key_columns, *rest)
 
 
-def kind(table: type[Fact], column: str) -> Literal["text", "time", "number"]:
+def kind(table: type[Fact], column: str) -> Kind:
     """What a column holds."""
     annotation = table.model_fields[_field(column)].annotation
     types = (annotation, *get_args(annotation))
@@ -483,41 +484,12 @@ def validate(table: type[Fact], row: Mapping[str, Any]) -> dict[str, Any]:
     return {_column(name): value for name, value in valid.__dict__.items()}
 
 
-def gathered(table: type[Fact], rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
-    """What `validate` makes of the rows, column by column; None where it takes `validate` to tell.
-
-    A page that a collector made has one shape and its values the types that are kept already: looked
-    at by column, that takes a tenth of the time.
-    """
-    names = tuple(rows[0])
-    if not {*table.key_columns} <= {*names} <= {*columns(table)} or {*map(len, rows)} != {len(names)} or len(names) < 2:
-        return None
-    try:
-        found = dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
-    except KeyError:
-        return None
-    for name, values in found.items():
-        if "" in values:
-            found[name] = tuple(None if value == "" else value for value in values)
-    needed = {name for name in columns(table) if required(table, name)}
-    plain = needed <= {*names} and all(_plain(table, name, values, name in needed) for name, values in found.items())
-    return found if plain and len({*zip(*(found[name] for name in table.key_columns), strict=True)}) == len(rows) else None
-
-
-def _plain(table: type[Fact], name: str, values: Sequence[Any], needed: bool) -> bool:
-    """Whether all values of a column surely are what is kept."""
-    what, types = kind(table, name), {*map(type, values)}
-    there = [value for value in values if value is not None]
-    if len(there) < len(values) and needed:
-        return False
-    if what == "time":
-        return types <= {datetime, type(None)} and {*map(attrgetter("tzinfo"), there)} <= {UTC}
-    if what == "number":
-        return types <= {int, type(None)} and all(-(2**63) <= number < 2**63 for number in there)
-    if not types <= {str, type(None)} or (name == "result" and not {*there} <= {*RESULTS}):
-        return False
-    text = "".join(there)
-    return "\0" not in text and (text.isascii() or text.encode("utf-8", "replace").decode() == text)
+@cache
+def shape(table: type[Fact]) -> Shape:
+    """What rows of a table must be, for `vsm.rows`."""
+    names = columns(table)
+    needed = frozenset(name for name in names if required(table, name))
+    return Shape(str(table.__tablename__), table.key_columns, {name: kind(table, name) for name in names}, needed)
 
 
 def uid(table: type[Fact], row: Mapping[str, Any]) -> str:

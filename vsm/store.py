@@ -1,4 +1,4 @@
-"""Where facts are kept: open and migrate, save and read. The only SQL in the project.
+"""Where facts are kept: open and migrate, save and read. With `vsm.sqlite_store` the only SQL in the project.
 
 SQLite by default (write-ahead log, so that readers never block a harvest and see one state of it),
 PostgreSQL by URL. Writing is SQLAlchemy Core with a list of dicts, one statement a page; reading is
@@ -7,8 +7,6 @@ whole tables through Arrow. pandas is imported only where frames are made, since
 
 import hashlib
 import json
-import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,20 +24,22 @@ from sqlalchemy.engine import Engine as Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.exc import DBAPIError as DBAPIError
+from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
 
-from vsm import models
+from vsm import models, sqlite_store
 from vsm.errors import UsageError
 from vsm.models import TABLES, Fact, kind, uid, validate
+from vsm.rows import Shape, gathered
+from vsm.sqlite_store import VERSION as VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "0002"  # the newest migration in vsm/migrations/versions
 KNOWN = ("0001", "0002")  # every migration that this program has
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
-SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 DEFAULT_URL = "sqlite:///vsm.db"
+VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
 
 
 class StoreError(UsageError):
@@ -95,22 +95,7 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves: the driver's own would come too late for a snapshot
-    for pragma in ("busy_timeout=20000", "synchronous=NORMAL", "wal_autocheckpoint=8000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    _use_log(connection)
-
-
-def _use_log(connection: Any) -> None:
-    """Switch to the write-ahead log. Where two make a store at once, SQLite refuses one of them without waiting."""
-    for attempt in range(SWITCHES):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if attempt == SWITCHES - 1 or "locked" not in str(error):
-                raise
-            time.sleep(0.05)
+    sqlite_store.settle(connection)
 
 
 def _sqlite_begins(connection: Connection) -> None:
@@ -153,10 +138,15 @@ def _found(engine: Engine) -> None:
         if sa.inspect(connection).get_table_names():
             return  # another process was faster
         SQLModel.metadata.create_all(connection)
-        connection.execute(
-            sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)")
-        )
+        connection.execute(sa.text(VERSIONS))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": VERSION})
+
+
+def newest() -> str:
+    """A new SQLite store's tables in SQL: what `vsm/migrations/newest.sql` has, for a harvest that makes its store without us."""
+    tables = [str(CreateTable(table).compile(dialect=sqlite.dialect())) for table in SQLModel.metadata.sorted_tables]
+    lines = (line.rstrip() for line in ";\n".join([*(table.strip() for table in tables), VERSIONS]).splitlines())
+    return "\n".join(lines) + ";\n"
 
 
 @contextmanager
@@ -171,16 +161,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 # Saving. -----------------------------------------------------------------------------------------
 
 
-def save(connection: Connection, table: type[Fact], rows: Iterable[Mapping[str, Any]], *, origin: str, fill: bool = False) -> int:
+def save(
+    connection: Connection, table: type[Fact] | str, rows: Iterable[Mapping[str, Any]], *, origin: str, fill: bool = False
+) -> int:
     """Rows become facts, new or changed; returns how many. Rows that say nothing new are not written.
 
     With `fill` a row may only fill what is missing in one that is there from another source. Of
     several rows with one key the last one counts. Raises models.RowError for a row that cannot be a fact.
     """
-    rows = list(rows)
+    table, rows = _fact(table), list(rows)
     quick = rows and connection.dialect.name == "sqlite" and "uid" not in table.model_fields
-    if quick and (found := models.gathered(table, rows)) is not None:
-        return _save_columns(connection, table, found | {"origin": (origin,) * len(rows)}, fill)
+    if quick and (found := gathered(models.shape(table), rows)) is not None:
+        return _save_columns(connection, models.shape(table), found, origin, fill)
     ready: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         valid = validate(table, row)
@@ -202,43 +194,16 @@ def save_valid(
     return _changes(connection) - before if before is not None else result.rowcount
 
 
-def _save_columns(connection: Connection, table: type[Fact], found: Mapping[str, tuple[Any, ...]], fill: bool) -> int:
-    """SQLAlchemy's statement given to SQLite's driver as it is, times as SQLAlchemy writes them: a quarter of the time.
-
-    A column that no row tells of is not bound: SQLite takes it for NULL, in `excluded` too.
-    """
-    told = {name: values for name, values in found.items() if any(value is not None for value in values)}
-    for name in told:
-        if name != "origin" and kind(table, name) == "time":
-            told[name] = _written(told[name])
-    compiled: Any = _upsert(connection, _table(table), fill).compile(dialect=connection.dialect, column_keys=list(told))
+def _save_columns(connection: Connection, shape: Shape, found: Mapping[str, tuple[Any, ...]], origin: str, fill: bool) -> int:
+    """SQLAlchemy's statement given to SQLite's driver as it is, times as SQLAlchemy writes them: a quarter of the time."""
+    statement, values = sqlite_store.bound(shape, found, origin, fill)
     before = _changes(connection)
-    connection.exec_driver_sql(str(compiled), list(zip(*(told[name] for name in compiled.positiontup), strict=True)))
+    connection.exec_driver_sql(statement, list(values))
     return int(_changes(connection) - before)
 
 
-def _written(times: Iterable[datetime | None]) -> tuple[str | None, ...]:
-    """Times as SQLAlchemy writes them for SQLite: isoformat(" ", "microseconds") without the offset.
-
-    That takes long for each of a history's times, of which many fall on one day: each day is written once.
-    """
-    days: dict[int, str] = {}
-    found: list[str | None] = []
-    for at in times:
-        if at is None:
-            found.append(None)
-        elif at.microsecond:
-            found.append(at.isoformat(" ", "microseconds")[:26])
-        else:
-            ordinal = at.toordinal()
-            if ordinal not in days:
-                days[ordinal] = at.isoformat()[:10]
-            found.append(f"{days[ordinal]} {_MINUTES[at.hour * 60 + at.minute]}:{_SECONDS[at.second]}")
-    return tuple(found)
-
-
-_MINUTES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
-_SECONDS = [f"{second:02}.000000" for second in range(60)]
+def _fact(table: type[Fact] | str) -> type[Fact]:
+    return TABLES[table] if isinstance(table, str) else table
 
 
 def _table(table: type[SQLModel]) -> sa.Table:
@@ -302,12 +267,13 @@ def complete(
     return changed
 
 
-def delete(connection: Connection, table: type[Fact], keys: Iterable[Mapping[str, Any]], *, origin: str | None = None) -> int:
+def delete(connection: Connection, table: type[Fact] | str, keys: Iterable[Mapping[str, Any]], *, origin: str | None = None) -> int:
     """Facts that their source has taken back go; returns how many.
 
     A key that leaves out some of its columns stands for all rows that have the others. With an
     `origin` only the rows of that source go: what another one tells as well stays.
     """
+    table = _fact(table)
     gone, target = 0, _table(table)
     own = () if origin is None else (target.c["origin"] == origin,)
     for key in keys:
@@ -318,8 +284,9 @@ def delete(connection: Connection, table: type[Fact], keys: Iterable[Mapping[str
     return gone
 
 
-def forget(connection: Connection, table: type[Fact], origin: str, keep: Collection[tuple[Any, ...]]) -> int:
+def forget(connection: Connection, table: type[Fact] | str, origin: str, keep: Collection[tuple[Any, ...]]) -> int:
     """Facts of an origin go unless their key is among those to keep; returns how many went."""
+    table = _fact(table)
     target = _table(table)
     keys = [target.c[name] for name in table.key_columns]
     found = connection.execute(sa.select(*keys).where(target.c.origin == origin)).all()
@@ -618,3 +585,7 @@ def version(engine: Engine) -> tuple[int, int]:
     with engine.connect() as connection:
         newest, rows = connection.execute(sa.select(sa.func.max(target.c.id), sa.func.sum(target.c.changed))).one()
     return int(newest or 0), int(rows or 0)
+
+
+if __name__ == "__main__":
+    print(newest(), end="")

@@ -15,7 +15,7 @@ from collectors.base import Context
 from collectors.git import GitCollector
 from collectors.handles import Handles
 from collectors.harvest import Outcome, harvest
-from vsm import store
+from vsm import sqlite_store, store
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WHO = Handles(b"the key of these tests")
@@ -92,7 +92,7 @@ def repository(path: Path, *arguments: str) -> Repo:
 
 @dataclass
 class Shelf(shelves.Shelf):
-    """A store that clones are harvested into."""
+    """A store that clones are harvested into, as the program does it: through SQLite's own driver."""
 
     who: Handles = WHO
 
@@ -100,7 +100,12 @@ class Shelf(shelves.Shelf):
         """Harvest a clone as the source "git"."""
         collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since, who=self.who))
         collector.page = page
-        return harvest(self.engine, [collector], shelves.Silent(), full, lambda: MONDAY)[0]
+        engine = sqlite_store.open_store(Path(str(self.engine.url.database)))
+        assert engine is not None
+        try:
+            return harvest(engine, [collector], shelves.Silent(), full, lambda: MONDAY)[0]
+        finally:
+            engine.dispose()
 
     def cursor(self, path: Path) -> dict[str, object]:
         """How far a clone has been read."""

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -224,8 +225,38 @@ def test_ctrl_c_ends_it_without_a_traceback(repo, tmp_path):
     assert "Traceback" not in err
 
 
+def test_the_harvest_of_a_clone_loads_nothing_that_only_other_sources_screens_and_reports_need(repo, tmp_path):
+    repo.commit()
+    configure(tmp_path, "shop")
+    collected = "import sys; from vsm.cli import run; run(['collect']); print(*sys.modules)"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", collected], cwd=tmp_path, capture_output=True, text=True, check=True)
+        loaded = set(done.stdout.splitlines()[-1].split())
+        assert {"vsm.sqlite_store", "collectors.git", "collectors.harvest"} <= loaded
+        assert not {"vsm.store", "vsm.models", "sqlalchemy", "sqlmodel", "alembic", "pandas", "rich"} & loaded
+
+
 def test_collecting_loads_nothing_that_only_screens_and_reports_need():
-    loaded = "import sys, collectors.commands, collectors.git, collectors.harvest; print(*sys.modules)"
+    loaded = "import sys, collectors.commands, collectors.git, collectors.harvest, vsm.store; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
-    assert "vsm.store" in told
     assert not {"pandas", "numpy", "pyarrow", "streamlit", "networkx", "altair", "alembic", "rich"} & set(told)
+
+
+def test_a_store_that_is_none_of_ours_is_refused_with_a_sentence(repo, tmp_path, vsm):
+    repo.commit()
+    configure(tmp_path, "shop")
+    with sqlite3.connect(tmp_path / "vsm.db") as connection:
+        connection.execute("CREATE TABLE moz_places (id INTEGER)")
+    connection.close()
+    status, out, err = vsm("collect")
+    assert (status, out) == (2, "")
+    assert "has tables but is not a store of this program: give another --store" in err
+
+
+def test_a_store_whose_name_is_written_with_percent_signs_is_one_file_with_its_key(repo, tmp_path, vsm):
+    repo.commit()
+    configure(tmp_path, "shop")
+    for _ in range(2):
+        assert vsm("collect", "--store", "sqlite:///our%20store.db")[0] == 0
+    assert vsm("report", "--store", "sqlite:///our%20store.db")[0] == 0
+    assert {path.name for path in tmp_path.glob("our*")} == {"our store.db", "our store.db.key"}

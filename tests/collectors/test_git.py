@@ -663,11 +663,11 @@ def test_a_harvest_that_was_killed_half_way_is_completed_by_the_next(repo, shelf
         step()
     collector = GitCollector.configured({"path": str(repo.path)}, Context(repo.path))
     collector.page = 4
-    from vsm import models, store
+    from vsm import store
 
     pages = collector.pages({}, full=False)
     with store.transaction(shelf.engine) as connection:
-        store.save(connection, models.Commit, next(pages).facts[models.Commit], origin="git")
+        store.save(connection, "commits", next(pages).facts["commits"], origin="git")
     pages.close()
     assert len(shelf.rows("commits")) == 4
     shelf.collect(repo.path, page=4)

@@ -97,7 +97,13 @@ def test_a_store_on_a_server_needs_a_configured_key(monkeypatch):
 
 @pytest.mark.parametrize(
     ("url", "file"),
-    [("sqlite:///a/b.db", "a/b.db"), ("sqlite+pysqlite:////c.db", "/c.db"), ("sqlite://", None), ("sqlite:///:memory:", None)],
+    [
+        ("sqlite:///a/b.db", "a/b.db"),
+        ("sqlite+pysqlite:////c.db", "/c.db"),
+        ("sqlite:///a%20b.db?timeout=5", "a b.db"),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", None),
+    ],
 )
 def test_the_file_of_a_store(url, file):
     assert store_file(url) == (Path(file) if file else None)

@@ -18,8 +18,6 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 import sqlmodel
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -539,11 +537,3 @@ def test_a_cursor_is_kept_by_source_and_resource(engine: Engine) -> None:
         assert store.load_cursors(connection, "jira") == {"issue": {"since": "b"}}
         assert store.load_cursors(connection, "git") == {"refs": {"heads": {"main": "1"}}}
         assert store.load_cursors(connection, "github") == {}
-
-
-WHOLE = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-
-
-@given(st.lists(st.none() | WHOLE | st.datetimes(timezones=st.just(UTC))))
-def test_times_are_written_as_sqlalchemy_writes_them(times):
-    assert store._written(times) == tuple(time and time.isoformat(" ", "microseconds")[:26] for time in times)
