@@ -16,7 +16,8 @@ from typing import IO, NamedTuple, cast
 
 from collectors.base import CollectorError
 
-CHUNK = 1 << 20  # bytes read at a time, and what the pipe holds so that git runs ahead of us
+CHUNK = 1 << 18  # bytes read at a time
+PIPE = 1 << 20  # bytes that a pipe holds, so that who writes runs ahead of who reads
 
 # Refs that say nothing of what was delivered: work put aside, remarks on commits, replaced objects.
 UNSPOKEN = ("refs/stash", "refs/notes/", "refs/replace/")
@@ -211,7 +212,7 @@ class Clone:
     def _started(self, command: list[str], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
         try:
             return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=self._environment(), pipesize=CHUNK
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=self._environment(), pipesize=PIPE
             )
         except FileNotFoundError:
             raise _no_git() from None

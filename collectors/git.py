@@ -69,7 +69,8 @@ class GitCollector:
     def ahead(self) -> None:
         """Begin to read the first clone in a process of its own, to go on from there in `pages`."""
         clone = self._clone(self.paths[0])
-        self.readers[clone.path] = Ahead(clone, self.context.who, self._wish())
+        if Ahead.may_begin():
+            self.readers[clone.path] = Ahead(clone, self.context.who, self._wish())
 
     def scope(self) -> str:
         """Which refs of which clones are read: "all refs of ../service (1 branch, 224 tags)". Raises CollectorError."""

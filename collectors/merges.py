@@ -166,22 +166,23 @@ def _heights(history: History) -> dict[str, int]:
     """Each commit's height: one more than that of its highest parent. Dates would not do, they may lie."""
     heights: dict[str, int] = {}
     for sha in _parents_first(history):
-        heights[sha] = 1 + max((heights[parent] for parent in history[sha].parents if parent in heights), default=0)
+        heights[sha] = 1 + max([heights.get(parent, 0) for parent in history[sha].parents], default=0)
     return heights
 
 
-def _parents_first(history: History) -> Iterator[str]:
+def _parents_first(history: History) -> Iterable[str]:
     """Every commit, after all of its parents that are known."""
-    done: set[str] = set()
+    done: dict[str, None] = {}
     for start in reversed(list(history)):
         stack = [start]
         while stack:
-            missing = [parent for parent in history[stack[-1]].parents if parent in history and parent not in done]
-            if missing:
-                stack += missing
-            elif (sha := stack.pop()) not in done:
-                done.add(sha)
-                yield sha
+            sha = stack[-1]
+            for parent in history[sha].parents:
+                if parent not in done and parent in history:
+                    stack.append(parent)
+            if stack[-1] is sha:
+                done[stack.pop()] = None
+    return done
 
 
 # Shallow clones. ---------------------------------------------------------------------------------

@@ -1,24 +1,21 @@
 """A clone's whole story, read once: what it is, its commits in pages, then its tags and merged pull requests.
 
-No table and no store is known here, so this can begin in a process of its own (`Ahead`) while the
-program itself still loads its tables, which takes longer than git needs for a history of 20,000 commits.
-Times are seconds since 1970.
+No table and no store is known here, so this can go on in a process of its own (`Ahead`) while the
+program itself saves what has been read so far. Times are seconds since 1970.
 """
 
 import gc
 import marshal
+import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, NoReturn
 
 from collectors.base import CollectorError
 from collectors.claims import Claim, at_home, claim
-from collectors.clone import CHUNK, Clone, Entry, Refs
+from collectors.clone import PIPE, Clone, Entry, Refs
 from collectors.handles import Handles
 from collectors.merges import Commit, Merged, Unmade, pull_requests
 
@@ -227,24 +224,33 @@ class Ahead:
     """The first reading of a clone, begun in a process of its own and read from there as it comes."""
 
     def __init__(self, clone: Clone, who: Handles, wish: Wish) -> None:
-        # -P: what lies in the working folder is not ours to run.
-        command = [sys.executable, "-P", "-m", __name__, str(clone.path), *map(str, wish)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=CHUNK
-        )
-        with suppress(BrokenPipeError), cast(IO[bytes], self.process.stdin) as told_to:  # it is a pipe
-            told_to.write(who.key)  # anybody may read a command line
+        ours, theirs = _pipe()
+        # A copy of this process has everything loaded; a new one would have to load it first.
+        self.process = os.fork()
+        if not self.process:
+            os.close(ours)
+            _tell(theirs, clone, who, wish)
+        os.close(theirs)
+        self.stream, self.stopped = os.fdopen(ours, "rb"), False
         self.told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
+
+    @staticmethod
+    def may_begin() -> bool:
+        """Whether it can: a copy of a process with several threads might wait for ever for what one of the others held."""
+        return hasattr(os, "fork") and threading.active_count() == 1
 
     def _listen(self) -> None:
         """Take what the process tells at once, or it would stand still until we are ready."""
         try:
-            with self.process:
-                for message in _received(cast(IO[bytes], self.process.stdout)):  # it is a pipe
+            with self.stream:
+                for message in _received(self.stream):
+                    if self.stopped:
+                        break
                     self.told.put(message)
         finally:
             self.told.put(("end", None))
+            os.waitpid(self.process, 0)
 
     def look(self) -> Look:
         """What the clone was when the reading began. Raises CollectorError."""
@@ -271,8 +277,19 @@ class Ahead:
         return kind, told
 
     def stop(self) -> None:
-        """Nobody will listen any more."""
-        self.process.kill()
+        """Nobody will listen any more: the process ends when it next tells something."""
+        self.stopped = True
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe's two ends, with room for a page, so that nobody waits for the other one at each few lines."""
+    import fcntl  # there is none where no process can be copied
+
+    ours, theirs = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # a user may have no more room for pipes
+            fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE)
+    return ours, theirs
 
 
 def _received(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
@@ -284,6 +301,16 @@ def _sent(stream: IO[bytes], kind: str, told: Any) -> None:
     message = marshal.dumps((kind, told))
     stream.write(len(message).to_bytes(8, "big") + message)
     stream.flush()
+
+
+def _tell(pipe: int, clone: Clone, who: Handles, wish: Wish) -> NoReturn:
+    """Tell all into a pipe, and end without a word: what the process was copied from goes on elsewhere."""
+    try:
+        gc.disable()  # a history has no cycles, and to look for some would take a quarter of the time
+        with os.fdopen(pipe, "wb") as stream:
+            _told(stream, clone, who, wish)
+    finally:
+        os._exit(0)
 
 
 def _told(stream: IO[bytes], clone: Clone, who: Handles, wish: Wish) -> None:
@@ -300,11 +327,3 @@ def _told(stream: IO[bytes], clone: Clone, who: Handles, wish: Wish) -> None:
                 _sent(stream, "rest", (*rows, *part[len(rows) :]))
     except CollectorError as error:
         _sent(stream, "error", str(error))
-
-
-if __name__ == "__main__":
-    gc.disable()  # a history has no cycles, and to look for some would take a quarter of the time
-    path, watched, paths, size = sys.argv[1:]
-    _told(
-        sys.stdout.buffer, Clone(Path(path)), Handles(sys.stdin.buffer.read()), Wish(watched == "True", paths == "True", int(size))
-    )

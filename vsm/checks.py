@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 CHECKS = "vsm.checks"  # entry points: (config, store URL) -> checks
@@ -20,7 +21,5 @@ class Check:
 
 def found(group: str) -> Iterator[Callable[..., Iterator[Any]]]:
     """Every function that hangs in a group, in the order of their names."""
-    from importlib.metadata import entry_points  # a fortieth of a second that a reading in a process of its own does without
-
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
         yield point.load()

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from collectors import reading
 from collectors.base import CollectorError, Context
 from collectors.git import GitCollector
 from vsm.config import ConfigError
@@ -201,11 +203,32 @@ def test_what_is_read_ahead_in_a_process_of_its_own_is_what_is_read(repo, shelf)
         collector = GitCollector.configured(keys, Context(Path(), who=shelf.who))
         if ahead:
             collector.ahead()
-            (reader,) = collector.readers.values()
-            assert not any("key of these tests" in word for word in reader.process.args)
+            assert len(collector.readers) == 1
         return list(collector.pages({}, full=False))
 
     assert told(ahead=True) == told(ahead=False)
+
+
+def test_a_program_with_several_threads_is_not_copied_to_read_ahead(repo):
+    repo.commit()
+    collector = GitCollector.configured({"path": str(repo.path)}, Context(Path()))
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    collector.ahead()
+    ended.set()
+    other.join()
+    assert collector.readers == {}
+    assert [page.done for page in collector.pages({}, full=False)] == [1, 1]
+
+
+def test_a_process_that_dies_while_it_reads_ahead_is_told_as_such(repo, monkeypatch):
+    repo.commit()
+    monkeypatch.setattr(reading, "_told", lambda *_: os._exit(9))
+    collector = GitCollector.configured({"path": str(repo.path)}, Context(Path()))
+    collector.ahead()
+    with pytest.raises(CollectorError, match="the process that read the clone ended before its end: run it again"):
+        collector.scope()
 
 
 # Which refs. -------------------------------------------------------------------------------------
