@@ -188,7 +188,13 @@ def test_who_a_person_said_stands_behind_an_account_stays(repo, shelf):
     assert shelf.rows("identities") == [known]
 
 
-def test_what_is_read_ahead_in_a_process_of_its_own_is_what_is_read(repo, shelf):
+@pytest.fixture
+def alone(monkeypatch):
+    """No other thread, whatever the tests before left running."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
+def test_what_is_read_ahead_in_a_process_of_its_own_is_what_is_read(repo, shelf, alone):
     repo.commit("For bob@example.org\n\nSee", GIT_AUTHOR_EMAIL="1+ann@users.noreply.github.com")
     repo.branch("work")
     (repo.path / "cart").touch()
@@ -222,7 +228,7 @@ def test_a_program_with_several_threads_is_not_copied_to_read_ahead(repo):
     assert [page.done for page in collector.pages({}, full=False)] == [1, 1]
 
 
-def test_a_process_that_dies_while_it_reads_ahead_is_told_as_such(repo, monkeypatch):
+def test_a_process_that_dies_while_it_reads_ahead_is_told_as_such(repo, alone, monkeypatch):
     repo.commit()
     monkeypatch.setattr(reading, "_told", lambda *_: os._exit(9))
     collector = GitCollector.configured({"path": str(repo.path)}, Context(Path()))
