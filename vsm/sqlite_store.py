@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vsm.errors import WorkError
 from vsm.rows import Kind, Shape, gathered, written
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ KINDS: dict[str, Kind] = {"VARCHAR": "text", "DATETIME": "time", "INTEGER": "num
 Connection = sqlite3.Connection
 
 
-class Refused(Exception):
+class Refused(WorkError):
     """The driver's error, where `vsm.store` has SQLAlchemy's."""
 
     def __init__(self, orig: sqlite3.Error) -> None:
-        super().__init__(str(orig))
+        super().__init__(f"the store did not take it: {orig}")
         self.orig = orig
 
 

@@ -15,6 +15,7 @@ import sqlmodel
 from sqlalchemy.dialects import sqlite
 
 from vsm import models, sqlite_store, store
+from vsm.errors import WorkError
 from vsm.models import TABLES, RowError
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -180,11 +181,12 @@ def test_a_key_without_any_of_its_columns_deletes_nothing(engine: sqlite_store.E
     assert shas(engine) == ["a"]
 
 
-def test_the_drivers_error_is_told_as_sqlalchemys_is(engine: sqlite_store.Engine, path: Path) -> None:
+def test_the_drivers_error_is_a_sentence(engine: sqlite_store.Engine, path: Path) -> None:
     engine.connection.execute("PRAGMA busy_timeout=50")
     with store.opened(f"sqlite:///{path}") as other, store.transaction(other), pytest.raises(sqlite_store.Refused) as refused:
         save(engine, commit("a"))
-    assert str(refused.value.orig) == "database is locked"
+    assert str(refused.value) == "the store did not take it: database is locked"
+    assert isinstance(refused.value, WorkError)
 
 
 def test_a_reader_does_not_block_a_writer_and_sees_one_state(engine: sqlite_store.Engine, path: Path) -> None:
