@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -84,17 +84,19 @@ class Clone:
 
     def ask(self, *arguments: str, told: str = "", absent: bool = False) -> str:
         """What a git command prints. Raises CollectorError; with `absent` a status of 1 means "there is none" and gives ""."""
-        try:
-            done = subprocess.run(
-                self._command(*arguments), input=told.encode(), capture_output=True, env=self._environment(), check=False
-            )
-        except FileNotFoundError:
-            raise _no_git() from None
+        done = self._done(arguments, told)
         if done.returncode == 1 and absent:
             return ""
         if done.returncode != 0:
             raise self._refused(done.stderr)
         return _text(done.stdout)
+
+    def _done(self, arguments: Sequence[str], told: str) -> "subprocess.CompletedProcess[bytes]":
+        command, environment = self._command(*arguments), self._environment()
+        try:
+            return subprocess.run(command, input=told.encode(), capture_output=True, env=environment, check=False)
+        except FileNotFoundError:
+            raise _no_git() from None
 
     def refs(self) -> Refs:
         """The refs as they are now. Raises CollectorError where there is no clone to ask."""
@@ -171,6 +173,22 @@ class Clone:
             else:
                 files = found[field] = []
         return found
+
+    def shortstat(self, pairs: Iterable[tuple[str, str | None]]) -> tuple[list[tuple[str, str]], bool]:
+        """What each commit changed against a given parent (None: against nothing), as git sums it up; whether git got to the end.
+
+        A merge is compared with that one parent alone, renames are looked for as `git diff` does, submodules are left out.
+        Files are opened: git stops at the first commit of which the clone lacks one, and the last answer may be cut short.
+        """
+        command = ("diff-tree", "--stdin", "--root", "--always", "-r", "--shortstat", "-M", "-l1000", "--ignore-submodules=all")
+        done = self._done(command, "".join(f"{sha} {parent or ''}".rstrip() + "\n" for sha, parent in pairs))
+        found: list[tuple[str, str]] = []
+        for line in _text(done.stdout).splitlines():
+            if line.startswith(" "):
+                found[-1] = (found[-1][0], line)
+            else:
+                found.append((line, ""))
+        return found, done.returncode == 0
 
     def origin(self) -> str | None:
         """The URL that the clone came from, as its configuration has it."""

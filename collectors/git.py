@@ -18,10 +18,11 @@ from collectors.patterns import takes
 from collectors.reading import PAGE, Ahead, Batch, Before, Look, Rest, Tag, Wish, look, read
 from collectors.remotes import public
 from collectors.remotes import repository as repository_of
+from collectors.sizes import Sizes
 from collectors.table import Table
 from vsm.errors import ConfigError
 
-KEYS = ("path", "paths", "application", "release_tags", "repository", "changed_paths")
+KEYS = ("path", "paths", "application", "release_tags", "repository", "changed_paths", "change_size")
 VERSION = 2  # of the rows below: a store harvested by another version is read again from the start
 
 Row = dict[str, Any]
@@ -43,6 +44,7 @@ class GitCollector:
     release_tags: tuple[str, ...] = ()
     repository: str | None = None
     changed_paths: bool = False
+    change_size: bool = False
     page: int = PAGE
     readers: dict[Path, Ahead] = field(default_factory=dict)
     looks: dict[Path, Look] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class GitCollector:
             release_tags=table.texts("release_tags"),
             repository=table.text("repository"),
             changed_paths=table.flag("changed_paths", False),
+            change_size=table.flag("change_size", False),
         )
 
     def ahead(self) -> None:
@@ -118,7 +121,11 @@ class GitCollector:
         done, total = 0, None
         for part in self._parts(clone, seen, Before(known, lost.tips, before.forges)):
             if isinstance(part, Rest):
-                yield self._last(place, part, before, now, lost, done, clone)
+                sizes = Sizes.kept(cursors, resource, anew=full) if self.change_size else None
+                if sizes is not None:
+                    merged = [pull for pull in part.merged if now.asks(pull.merged)]
+                    yield from sizes.pages(clone, place.repository, merged, seen.edge, done)
+                yield self._last(place, part, before, now, lost, done, clone, sizes)
             else:
                 done, total = done + len(part.lines), part.total
                 yield _commits(place, part, now, done, total)
@@ -150,11 +157,14 @@ class GitCollector:
             production=self.context.production,
             since=since.isoformat() if since else None,
             paths=self.changed_paths,
+            sizes=self.change_size,
             refs={scrub(name): sha for name, sha in seen.refs.tips.items()},
             edge=list(seen.edge),
         )
 
-    def _last(self, place: "_Place", rest: Rest, before: State, now: State, lost: Past, done: int, clone: Clone) -> Page:
+    def _last(
+        self, place: "_Place", rest: Rest, before: State, now: State, lost: Past, done: int, clone: Clone, sizes: Sizes | None
+    ) -> Page:
         """All that is cheap to tell again: repository, tags, deployments, pull requests, and how far we are."""
         tags = [tag for tag in rest.tags if now.asks(tag.at)]
         merged = [pull for pull in rest.merged if now.asks(pull.merged)]
@@ -169,7 +179,7 @@ class GitCollector:
                 "deployments": deployments,
             },
             fill={
-                "pull_requests": [_pull_request(place, pull) for pull in merged],
+                "pull_requests": [_pull_request(place, pull, sizes) for pull in merged],
                 "pull_request_commits": [row for pull in merged for row in _memberships(place.repository, pull)],
                 "identities": [_identity(*account) for account in rest.accounts],
             },
@@ -179,7 +189,7 @@ class GitCollector:
             done=done,
             total=done,
             doing=f"{place.repository}: tags and pull requests",
-            warnings=list(_warnings(place.repository, clone, state, rest)),
+            warnings=[*_warnings(place.repository, clone, state, rest), *(sizes.warnings(place.repository) if sizes else ())],
         )
 
     def _deployment(self, place: "_Place", tag: Tag) -> Row:
@@ -298,7 +308,8 @@ def _tag(repository: str, tag: Tag) -> Row:
     return {"repository": repository, "name": tag.name, "sha": tag.sha, "tagged_at": _at(tag.at), "subject": tag.subject}
 
 
-def _pull_request(place: _Place, pull: Merged) -> Row:
+def _pull_request(place: _Place, pull: Merged, sizes: Sizes | None) -> Row:
+    added, deleted = sizes.of(pull.sha) if sizes is not None else (None, None)
     return {
         "repository": place.repository,
         "number": pull.number,
@@ -310,6 +321,8 @@ def _pull_request(place: _Place, pull: Merged) -> Row:
         "merged_at": _at(pull.merged),
         "merge_sha": pull.sha,
         "head_sha": pull.head,
+        "additions": added,
+        "deletions": deleted,
     }
 
 

@@ -27,6 +27,7 @@ History = Mapping[str, Commit]
 class Merged(NamedTuple):
     """A pull request as its merge tells it.
 
+    ``base`` is the commit that it was merged onto, None where it is a history's first one.
     ``target`` is the branch that it was merged into, where the message says so; ``default`` says
     whether the default branch has it. ``commits`` are those that the merge brought, each with the
     time it was authored; a squash hides its branch, so there are none and the first one's time is
@@ -37,6 +38,7 @@ class Merged(NamedTuple):
 
     number: int
     sha: str
+    base: str | None
     title: str | None
     branch: str | None
     target: str | None
@@ -112,6 +114,7 @@ def _merged(
     return Merged(
         number=winner.number,
         sha=winner.sha,
+        base=next(iter(commit.parents), None),
         title=winner.title,
         branch=winner.branch,
         target=winner.target,

@@ -35,6 +35,7 @@ class State:
     production: str = ""
     since: str | None = None
     paths: bool = False
+    sizes: bool = False
     refs: dict[str, str] = field(default_factory=dict)
     edge: list[str] = field(default_factory=list)
     deployments: list[str] = field(default_factory=list)

@@ -21,7 +21,7 @@ from sqlalchemy import JSON, Column, LargeBinary, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from vsm.rows import RESULTS as RESULTS
-from vsm.rows import Kind, Shape
+from vsm.rows import SELDOM_TOLD, Kind, Shape
 
 SEPARATOR = "\x1f"  # between the parts of a key that is kept as one text
 ESCAPE = "\x1e"  # before what would be taken for a separator within a part
@@ -38,10 +38,12 @@ class Fact(Table):
 
     ``uid`` is there only in tables of which a part of the key may be missing, since a primary key
     may not be NULL: the key's parts as one text. ``origin`` is the name of the source, or "import"
-    or "event". Neither is part of the facts folder.
+    or "event". Neither is part of the facts folder. Of ``seldom_told`` columns a source that tells
+    nothing leaves what another one told.
     """
 
     key_columns: ClassVar[tuple[str, ...]]
+    seldom_told: ClassVar[tuple[str, ...]] = ()
 
 
 def _key() -> Any:
@@ -159,6 +161,7 @@ class PullRequest(Fact, table=True):
 
     __tablename__ = "pull_requests"
     key_columns = ("repository", "number")
+    seldom_told = SELDOM_TOLD["pull_requests"]
     repository: str = _key()
     number: int = _key()
     title: str | None = None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Literal, NamedTuple
 
+SELDOM_TOLD = {"pull_requests": ("additions", "deletions")}  # in no list of a forge's REST interface, while a clone may know them
 RESULTS = ("success", "failure", "cancelled", "skipped", "unknown")
 
 Kind = Literal["text", "time", "number"]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsm.errors import WorkError
-from vsm.rows import Kind, Shape, gathered, written
+from vsm.rows import SELDOM_TOLD, Kind, Shape, gathered, written
 
 if TYPE_CHECKING:
     from vsm.models import Fact
@@ -224,6 +224,9 @@ def upsert(shape: Shape, told: Sequence[str], fill: bool) -> str:
         # A source may correct what it said itself.
         own = f"CASE WHEN ({table}.origin = excluded.origin) THEN"
         news = {name: f"{own} {new} ELSE coalesce({table}.{name}, {new}) END" for name, new in news.items()}
+    else:
+        for name in (f'"{seldom}"' for seldom in SELDOM_TOLD.get(table, ())):
+            news[name] = f"coalesce({news[name]}, {table}.{name})"
     # The names are the schema's own.
     insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
     if not news:

@@ -189,7 +189,7 @@ def save_valid(
     has_uid = "uid" in table.model_fields
     ready = [row | {"origin": origin} | ({"uid": uid(table, row)} if has_uid else {}) for row in rows]
     before = _changes(connection)
-    result = connection.execute(_upsert(connection, _table(table), fill), ready)
+    result = connection.execute(_upsert(connection, _table(table), fill, table.seldom_told), ready)
     # SQLite's driver counts the rows of a many-row statement only as a total over the connection.
     return _changes(connection) - before if before is not None else result.rowcount
 
@@ -223,7 +223,7 @@ def _insert(connection: Connection, table: sa.Table) -> Any:
     return postgresql.insert(table)
 
 
-def _upsert(connection: Connection, table: sa.Table, fill: bool = False) -> Any:
+def _upsert(connection: Connection, table: sa.Table, fill: bool = False, seldom: Collection[str] = ()) -> Any:
     """INSERT … ON CONFLICT DO UPDATE that leaves an unchanged row alone."""
     insert: Any = _insert(connection, table)
     key = [column.name for column in table.primary_key]
@@ -233,6 +233,8 @@ def _upsert(connection: Connection, table: sa.Table, fill: bool = False) -> Any:
         # A source may correct what it said itself.
         own = table.c.origin == insert.excluded["origin"]
         news = {name: sa.case((own, value), else_=sa.func.coalesce(table.c[name], value)) for name, value in news.items()}
+    else:
+        news |= {name: sa.func.coalesce(news[name], table.c[name]) for name in seldom}
     if not told:
         return insert.on_conflict_do_nothing(index_elements=key)
     differs = sa.or_(*(column.is_distinct_from(news[column.name]) for column in told if not isinstance(column.type, sa.JSON)))
