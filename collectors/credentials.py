@@ -1,12 +1,26 @@
 """Secrets: where the configuration says that they are, never in it, and never shown."""
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from vsm.errors import ConfigError
 
 HIDDEN = "***"
 _seen: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that is no secret, such as a user's name, or where the environment has it: looked up when it is needed."""
+
+    told: str
+    place: str
+
+    def reveal(self) -> str:
+        """The value itself. Raises ConfigError where it is not there."""
+        scheme, _, name = self.told.partition(":")
+        return _environment(name, self.place) if scheme == "env" else self.told
 
 
 class Secret:
@@ -39,28 +53,27 @@ def secret(told: Any, place: str) -> Secret:
             f'{place}: a secret may not stand in the configuration; expected "env:NAME" for an environment variable'
             ' or "keyring:service/user"'
         )
+    if scheme == "keyring" and not all(name.partition("/")):
+        raise ConfigError(f'{place}: expected "keyring:service/user", but there is no user')
     return Secret(told, place)
 
 
-def setting(told: Any, place: str) -> str:
-    """A value that is no secret, such as a user's name: the text itself, or what ``env:NAME`` names. Raises ConfigError."""
-    if not isinstance(told, str) or not told:
+def setting(told: Any, place: str) -> Setting:
+    """A value that is no secret: the text itself, or ``env:NAME``. Raises ConfigError."""
+    if not isinstance(told, str) or told.strip() in ("", "env:"):
         raise ConfigError(f'{place}: expected text, or "env:NAME" for an environment variable')
-    scheme, _, name = told.partition(":")
-    return _environment(name, place) if scheme == "env" else told
+    return Setting(told, place)
 
 
 def _environment(name: str, place: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:
-        raise ConfigError(f"{place}: the environment variable {name} is not set; set it to the secret, or name another")
+        raise ConfigError(f"{place}: the environment variable {name} is not set; set it, or name another")
     return value
 
 
 def _keyring(name: str, place: str) -> str:
-    service, slash, user = name.partition("/")
-    if not (service and slash and user):
-        raise ConfigError(f'{place}: expected "keyring:service/user", but there is no user')
+    service, _, user = name.partition("/")
     try:
         import keyring
     except ModuleNotFoundError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from collectors.credentials import Secret, secret, setting
+from collectors.credentials import Secret, Setting, secret, setting
 from vsm.errors import ConfigError
 
 
@@ -107,7 +107,7 @@ class Table:
             raise ConfigError(f"{self.place('url')}: expected the address alone, without ? or #")
         return str(value).rstrip("/")
 
-    def setting(self, key: str) -> str | None:
+    def setting(self, key: str) -> Setting | None:
         """A value that is no secret, or where the environment has it; None where the key is left out."""
         return setting(self.told[key], self.place(key)) if key in self.told else None
 

@@ -63,7 +63,7 @@ class Keys:
 
 def _id(told: int | str, place: str) -> int:
     """A number, or one in an environment variable. Raises ConfigError."""
-    text = str(told) if isinstance(told, int) else setting(told, place)
+    text = str(told) if isinstance(told, int) else setting(told, place).reveal()
     if not text.isdigit():
         raise ConfigError(f'{place}: expected a number, or "env:NAME" for an environment variable that holds one')
     return int(text)

@@ -8,6 +8,7 @@ build from its disk, and a controller's executors are worth more than our minute
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from collectors.base import Blocked, Check, CollectorError, Context, Page
@@ -67,7 +68,6 @@ class JenkinsCollector:
     name: str
     settings: Settings
     context: Context
-    client: Client
     stageless: int = 0  # builds in a row that had no stages to tell, for want of the plugin
     warned: bool = False
     origins: dict[tuple[str, int], Answer | None] = field(default_factory=dict)  # builds upstream, each asked for once a run
@@ -77,8 +77,14 @@ class JenkinsCollector:
     def configured(cls, keys: Mapping[str, Any], context: Context) -> Self:
         """A collector from one ``[[sources]]`` table. Raises ConfigError."""
         told = settings(keys, context)
-        patience = Patience(told.name, most=told.most, pause=context.pause)
-        return cls(told.name, told, context, Client(told.url, told.user, told.token, patience))
+        return cls(told.name, told, context)
+
+    @cached_property
+    def client(self) -> Client:
+        """The server, as whom the configuration says that we are. Raises ConfigError where user or token are not there."""
+        told = self.settings
+        patience = Patience(self.name, most=told.most, pause=self.context.pause)
+        return Client(told.url, told.user.reveal() if told.user else None, told.token, patience)
 
     def scope(self) -> str:
         """Which jobs of which server are read: "3 of 12 jobs of https://ci.example.org". Raises CollectorError."""

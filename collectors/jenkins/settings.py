@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collectors.base import Context
-from collectors.credentials import Secret
+from collectors.credentials import Secret, Setting
 from collectors.jenkins.deploys import Rules
 from collectors.jenkins.jobs import Selection
 from collectors.table import Table
@@ -36,7 +36,7 @@ class Settings:
 
     name: str
     url: str
-    user: str | None
+    user: Setting | None
     token: Secret | None
     selection: Selection
     rules: Rules

@@ -36,7 +36,8 @@ class JiraCollector:
         from collectors.jira.client import Client  # the jira package takes half a second
 
         patience = Patience(self.name, most=self.settings.most, pause=self.context.pause)
-        return Client(self.settings.url, patience, self.settings.token, self.settings.user)
+        user = self.settings.user
+        return Client(self.settings.url, patience, self.settings.token, user.reveal() if user else None)
 
     def scope(self) -> str:
         """What this source speaks of: "PAY, SHOP at https://example.atlassian.net"."""

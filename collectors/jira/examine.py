@@ -17,7 +17,7 @@ def checks(client: Client, told: Settings) -> Iterator[Check]:
     site.learn(client, told.team)
     kind = "Cloud" if site.cloud else "Server or Data Center"
     yield Check("server", True, f"{client.host} is Jira {kind} {site.release}".rstrip())
-    if site.cloud and told.token is not None and "@" not in (told.user or ""):
+    if site.cloud and told.token is not None and "@" not in (client.user or ""):
         yield Check("token", None, "Cloud takes a token only with an email", 'give the source email = "env:JIRA_EMAIL"')
     yield _account(client) if told.token is not None else Check("account", None, "nobody is signed in: only what is public is seen")
     for scope in told.scopes:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from collectors.base import Context
-from collectors.credentials import Secret
+from collectors.credentials import Secret, Setting
 from collectors.jira.issues import Rules
 from collectors.table import Table
 from vsm.errors import ConfigError
@@ -36,7 +36,7 @@ class Settings:
 
     name: str
     url: str
-    user: str | None
+    user: Setting | None
     token: Secret | None
     scopes: tuple[Scope, ...]
     rules: Rules

@@ -70,6 +70,44 @@ def test_one_source_down_leaves_the_other_done_and_status_1_says_what_to_do(repo
     assert err.endswith("when that is put right: vsm collect nowhere\n")
 
 
+LOCKED = {
+    "jenkins": 'url = "http://127.0.0.1:9"\nuser = "env:NO_SUCH_USER"\ntoken = "env:NO_SUCH_TOKEN"\n',
+    "jira": 'url = "http://127.0.0.1:9"\nprojects = ["PAY"]\nemail = "env:NO_SUCH_USER"\ntoken = "env:NO_SUCH_TOKEN"\n',
+    "github": 'repositories = ["acme/shop"]\ntoken = "env:NO_SUCH_TOKEN"\n',
+}
+
+
+def test_a_missing_secret_fails_its_source_alone(repo, tmp_path, vsm):
+    repo.commit()
+    locked = "".join(f'[[sources]]\nkind = "{kind}"\n{keys}\n' for kind, keys in LOCKED.items())
+    (tmp_path / "vsm.toml").write_text(locked + '[[sources]]\nkind = "git"\npath = "shop"\n')
+    status, out, err = vsm("collect")
+    assert status == 1
+    assert "git: all refs of shop (1 branch): 1 commits" in out
+    assert err.split("vsm: ")[1] == (
+        "3 of 4 sources failed, the rest is saved:\n"
+        "  jenkins: source jenkins: user: the environment variable NO_SUCH_USER is not set; set it, or name another\n"
+        "  jira: source jira: email: the environment variable NO_SUCH_USER is not set; set it, or name another\n"
+        "  github: source github: token: the environment variable NO_SUCH_TOKEN is not set; set it, or name another\n"
+        "  when that is put right: vsm collect jenkins jira github\n"
+    )
+    status, out, _ = vsm("rebuild")
+    assert (status, "jenkins: 0 raw records told again" in out) == (0, True)
+    status, out, _ = vsm("doctor")
+    assert [kind for kind in LOCKED if f"WRONG {kind}: source {kind}: " in out] == list(LOCKED)
+    assert "well  git: all refs of shop (1 branch)" in out
+
+
+def test_a_mistake_in_the_file_stops_all_before_anything_is_asked(repo, tmp_path, vsm):
+    repo.commit()
+    (tmp_path / "vsm.toml").write_text(
+        '[[sources]]\nkind = "git"\npath = "shop"\n[[sources]]\nkind = "github"\nrepositories = ["a/b"]\ntoken = "keyring:vsm"\n'
+    )
+    status, out, err = vsm("collect")
+    assert (status, out) == (2, "")
+    assert 'source github: token: expected "keyring:service/user", but there is no user' in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -26,6 +26,12 @@ def test_a_secret_in_the_configuration_is_refused_without_being_repeated(told):
     assert "ghp_abcdef" not in str(refused.value)
 
 
+@pytest.mark.parametrize("told", ["keyring:vsm", "keyring:vsm/", "keyring:/ann"])
+def test_a_place_in_the_keyring_has_a_service_and_a_user(told):
+    with pytest.raises(ConfigError, match='token: expected "keyring:service/user", but there is no user'):
+        secret(told, "token")
+
+
 def test_a_missing_variable_is_named_when_a_request_needs_it(monkeypatch):
     monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
     found = secret("env:NO_SUCH_TOKEN", "source jira: token")
@@ -45,7 +51,6 @@ class Keyring(SimpleNamespace):
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ("keyring:vsm", 'expected "keyring:service/user"'),
         ("keyring:vsm/nobody", "the keyring has nothing for vsm/nobody; put it there with: keyring set vsm nobody"),
         ("keyring:broken/x", "the keyring does not answer (RuntimeError); use env:NAME"),
     ],
@@ -67,9 +72,20 @@ def test_a_keyring_gives_what_it_has_and_its_absence_is_a_sentence(monkeypatch):
 
 def test_what_is_no_secret_may_stand_in_the_configuration(monkeypatch):
     monkeypatch.setenv("A_USER", "builder")
-    assert (setting("ann", "user"), setting("env:A_USER", "user")) == ("ann", "builder")
-    with pytest.raises(ConfigError, match="user: expected text"):
-        setting(5, "user")
+    assert (setting("ann", "user").reveal(), setting("env:A_USER", "user").reveal()) == ("ann", "builder")
+
+
+@pytest.mark.parametrize("told", [5, "", " ", "env:", None])
+def test_what_can_be_no_value_is_refused_before_anything_is_asked(told):
+    with pytest.raises(ConfigError, match='user: expected text, or "env:NAME" for an environment variable'):
+        setting(told, "user")
+
+
+def test_a_value_whose_variable_is_not_set_is_missed_only_when_it_is_needed(monkeypatch):
+    monkeypatch.delenv("NO_SUCH_USER", raising=False)
+    found = setting("env:NO_SUCH_USER", "source jenkins: user")
+    with pytest.raises(ConfigError, match=r"^source jenkins: user: the environment variable NO_SUCH_USER is not set; set it"):
+        found.reveal()
 
 
 @pytest.fixture(autouse=True)

@@ -348,9 +348,7 @@ def test_a_token_that_is_not_there_is_a_sentence(shelf, github, monkeypatch):
     monkeypatch.delenv("GITHUB_TOKEN")
     _, server = github([shop(1)])
     outcome = shelf.collect(server.url)
-    assert outcome.error == (
-        "source github: token: the environment variable GITHUB_TOKEN is not set; set it to the secret, or name another"
-    )
+    assert outcome.error == ("source github: token: the environment variable GITHUB_TOKEN is not set; set it, or name another")
     assert server.requests == []
 
 

@@ -38,7 +38,6 @@ def test_a_source_is_found_by_its_kind():
         ({"url": "https://ci/?view=all"}, "source jenkins: url: expected the address alone"),
         ({"user": "ann"}, "source jenkins: user and token go together"),
         ({"user": "ann", "token": "11aa22"}, "source jenkins: token: a secret may not stand in the configuration"),
-        ({"user": "ann", "token": "env:NO_SUCH_VARIABLE"}, "source jenkins: token: the environment variable NO_SUCH_VARIABLE"),
         ({"jobs": "^shop"}, "source jenkins: jobs: expected a list of regular expressions, such as [\"^shop/.*\"], got '^shop'"),
         ({"jobs": []}, "source jenkins: jobs: expected a list of regular expressions"),
         ({"jobs": [1]}, "source jenkins: jobs: expected a regular expression, got 1"),
@@ -68,9 +67,17 @@ def test_a_mistake_is_one_sentence(keys, said):
 def test_user_may_stand_in_the_configuration_and_the_token_may_not(monkeypatch):
     monkeypatch.setenv("CI_TOKEN", "t0ken-t0ken")
     monkeypatch.setenv("CI_USER", "ann")
-    assert source(user="ben", token="env:CI_TOKEN").settings.user == "ben"
-    assert source(user="env:CI_USER", token="env:CI_TOKEN").settings.user == "ann"
+    assert source(user="ben", token="env:CI_TOKEN").client.user == "ben"
+    assert source(user="env:CI_USER", token="env:CI_TOKEN").client.user == "ann"
     assert "t0ken" not in repr(source(user="ann", token="env:CI_TOKEN"))
+
+
+def test_what_is_not_in_the_environment_is_missed_when_the_server_is_asked(monkeypatch):
+    monkeypatch.setenv("CI_USER", "ann")
+    with pytest.raises(ConfigError, match=r"^source jenkins: user: the environment variable NO_SUCH_VARIABLE is not set"):
+        source(user="env:NO_SUCH_VARIABLE", token="env:NO_SUCH_TOKEN").scope()
+    with pytest.raises(ConfigError, match=r"^source jenkins: token: the environment variable NO_SUCH_TOKEN is not set"):
+        source(user="env:CI_USER", token="env:NO_SUCH_TOKEN").scope()
 
 
 def test_stages_are_asked_for_where_a_rule_goes_by_them():

@@ -27,7 +27,7 @@ def test_the_least_that_a_source_says_is_enough(monkeypatch):
 def test_email_and_token_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("JIRA_EMAIL", "ann@example.org")
     one = told(email="env:JIRA_EMAIL", token="env:JIRA_TOKEN")  # no secret
-    assert (one.user, repr(one.token)) == ("ann@example.org", "***")
+    assert (one.user.reveal(), repr(one.token)) == ("ann@example.org", "***")
 
 
 @pytest.mark.parametrize(
