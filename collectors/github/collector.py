@@ -17,6 +17,7 @@ from collectors.github.keys import Keys, keys
 from collectors.github.poll import Poll
 from collectors.github.pulls import PullRequests
 from collectors.github.reading import ITSELF, Cursors, Reading, is_whole, place
+from collectors.github.refusal import Refusal
 from collectors.github.repositories import Found
 from collectors.github.resource import Resource
 from collectors.patience import Patience
@@ -37,6 +38,7 @@ class GitHubCollector:
     context: Context
     read: set[int] = field(default_factory=set)
     done: int = 0
+    refusal: Refusal = field(init=False)
 
     @classmethod
     def configured(cls, told: Mapping[str, Any], context: Context) -> Self:
@@ -84,6 +86,7 @@ class GitHubCollector:
         failed: list[str] = []
         missing: list[str] = []
         in_a_row = 0
+        self.refusal = Refusal.recalled(self.client, cursors, anew=full)
         for found in repositories.found(self.client, self.keys.wanted):
             try:
                 yield from self._repository(found, cursors, full)
@@ -124,6 +127,8 @@ class GitHubCollector:
         if polled.repo.id in self.read:
             return  # asked for under two names
         self.read.add(polled.repo.id)
+        if news := self.refusal.news():
+            yield Page(cursors=news, requests=self.client.patience.taken(), done=self.done, doing=polled.repo.name)
         reading = Reading(self.client, self.resources, since, polled, cursors, full, self.done)
         for page in reading.pages():
             self.done = page.done

@@ -1,5 +1,7 @@
 """A harvest of GitHub as a whole: what it costs, what it survives, and what it says of what it cannot read."""
 
+from datetime import timedelta
+
 import pytest
 from github_graphql import Denied, actor, at, commit, pull, push, repository, review
 
@@ -74,6 +76,43 @@ def test_a_second_harvest_by_rest_asks_for_each_list_once(shelf, github):
     assert server.counts["/repos/acme/shop/pulls"] == 1
     assert server.count("timeline") == server.count("/compare/") == server.counts["/repos/acme/shop/commits"] == 0
     assert max(server.counts.values()) == 1
+
+
+def test_a_refusal_of_graphql_is_remembered_for_a_day_of_the_servers_clock(shelf, github):
+    peer, server = github([shop(20), repository("acme/till")])
+    peer.refuses = True
+
+    def asked(**keys: object) -> int:
+        server.forget()
+        assert shelf.collect(server.url, repositories=["acme/shop", "acme/till"], **keys).error is None
+        return server.counts["/graphql"]
+
+    assert [asked(), asked(), asked()] == [1, 0, 0]
+    peer.now += timedelta(hours=23)
+    assert asked() == 0
+    peer.now += timedelta(hours=2)
+    assert [asked(), asked(), asked()] == [0, 1, 0]  # the clock is known once the server has answered
+    assert [asked(full=True), asked()] == [1, 0]
+    peer.now += timedelta(hours=25)
+    peer.refuses = False
+    assert [asked(), asked(), asked()] == [0, 2, 2]
+    peer.refuses = True
+    assert [asked(), asked()] == [1, 0]
+
+
+def test_without_a_token_nothing_is_remembered_and_another_server_is_asked(shelf, github):
+    peer, server = github([shop(2)])
+    peer.refuses = True
+    shelf.collect(server.url, token=None)
+    peer.refuses = False
+    server.forget()
+    shelf.collect(server.url)
+    assert server.counts["/graphql"] == 1
+    peer.refuses = True
+    shelf.collect(server.url)
+    _, other = github([shop(2)])
+    shelf.collect(other.url)
+    assert other.counts["/graphql"] == 1
 
 
 def test_graphql_and_rest_tell_the_same(shelf, fresh, github):
