@@ -4,62 +4,21 @@ A ticket is open or closed: GitHub's interfaces do not tell when a card moved on
 type is the issue's own where the server says it (REST does), else a label that plainly is one. Of its
 assignees, labels and milestone each change is kept, as what they were and what they became. No text that
 anybody wrote is read but the title.
-
-An issue that was deleted or moved elsewhere is in no list any more. It is missed by the number of issues,
-which GraphQL tells with each page, and then the numbers of all are compared with those that were read.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from collectors.base import Told
-from collectors.github.client import Client, NotThere, Size
-from collectors.github.queries import ACTOR, PAGE
+from collectors.github.client import Client
+from collectors.github.issues_graphql import DOES, NEWEST, Graph
+from collectors.github.issues_rest import Rest
 from collectors.github.resource import Batch, Repo, Rules
-from collectors.github.walks import OVERLAP, Piece, Thing, Walk, instant, moment, piece, read_by
+from collectors.github.walks import Thing, instant, moment, read_by
 
-EVENTS = {
-    "CLOSED_EVENT": ("ClosedEvent", ""),
-    "REOPENED_EVENT": ("ReopenedEvent", ""),
-    "LABELED_EVENT": ("LabeledEvent", "label { name }"),
-    "UNLABELED_EVENT": ("UnlabeledEvent", "label { name }"),
-    "ASSIGNED_EVENT": ("AssignedEvent", f"assignee {{ ... on Actor {ACTOR} }}"),
-    "UNASSIGNED_EVENT": ("UnassignedEvent", f"assignee {{ ... on Actor {ACTOR} }}"),
-    "MILESTONED_EVENT": ("MilestonedEvent", "milestoneTitle"),
-    "DEMILESTONED_EVENT": ("DemilestonedEvent", "milestoneTitle"),
-}
-EVENT = " ".join(f"... on {kind} {{ createdAt actor {ACTOR} {more} }}" for kind, more in EVENTS.values())
-LABELS = f"{PAGE} nodes {{ name }}"
-TIMELINE = f"{PAGE} nodes {{ __typename {EVENT} }}"
-TYPES = f"itemTypes: [{', '.join(EVENTS)}]"
-ISSUE = f"""
-  id number title url state stateReason createdAt updatedAt closedAt author {ACTOR}
-  parent {{ number repository {{ nameWithOwner }} }}
-  labels(first: 20) {{ {LABELS} }} timelineItems(first: 30, {TYPES}) {{ {TIMELINE} }}
-"""
-LIST = f"totalCount {PAGE} nodes {{ {ISSUE} }}"
-ORDER = "orderBy: {field: UPDATED_AT, direction: DESC}"
-ISSUES_QUERY = f"""
-query($id: ID!, $first: Int!, $after: String) {{
-  node(id: $id) {{ ... on Repository {{ issues(first: $first, after: $after, {ORDER}) {{ {LIST} }} }} }}
-}}"""
-LABELS_QUERY = f"""
-query($id: ID!, $after: String) {{ node(id: $id) {{ ... on Issue {{ labels(first: 100, after: $after) {{ {LABELS} }} }} }} }}"""
-TIMELINE_QUERY = f"""
-query($id: ID!, $after: String) {{
-  node(id: $id) {{ ... on Issue {{ timelineItems(first: 100, after: $after, {TYPES}) {{ {TIMELINE} }} }} }}
-}}"""
-NUMBERS_QUERY = f"""
-query($id: ID!, $after: String) {{
-  node(id: $id) {{ ... on Repository {{
-    issues(first: 100, after: $after, orderBy: {{field: CREATED_AT, direction: ASC}}) {{ {PAGE} nodes {{ number }} }}
-  }} }}
-}}"""
-NESTED = {"labels": LABELS_QUERY, "timelineItems": TIMELINE_QUERY}
-KEPT = 50  # issues that are known by their last change, more than a poll asks for
 TYPE_OF = {
     "bug": "bug", "defect": "bug", "regression": "bug",
     "feature": "feature", "enhancement": "feature", "feature request": "feature",
@@ -75,11 +34,11 @@ class Issues:
     """A repository's issues, the one that changed last first."""
 
     name: ClassVar[str] = "issues"
-    fields: ClassVar[str] = f"issues(first: 10, {ORDER}) {{ {LIST} }}"
+    fields: ClassVar[str] = NEWEST
 
     def batches(self, client: Client, repo: Repo, state: Mapping[str, Any], since: datetime | None, first: Any) -> Iterator[Batch]:
         """The issues that are new or have changed, and those that are gone."""
-        graph, rest = _Graph(client, repo), _Rest(client, repo)
+        graph, rest = Graph(client, repo), Rest(client, repo)
         yield from read_by(
             client, self.name, first, lambda page: graph.batches(state, since, page), lambda: rest.batches(state, since)
         )
@@ -141,9 +100,6 @@ def _events(answer: Thing) -> Iterator[_Event]:
             _plain(label.get("name") or "") or node.get("milestoneTitle") or milestone.get("title") or _login(node.get("assignee"))
         )
         yield _Event(at, kind, _login(node.get("actor")), what)
-
-
-DOES = {kind.removesuffix("Event").casefold() for kind, _ in EVENTS.values()}
 
 
 def _plain(label: str) -> str:
@@ -303,195 +259,3 @@ def _shown(name: str, held: Sequence[str]) -> str | None:
     if name == "labels":
         return ";".join(sorted(held)) or None
     return held[-1] if held else None
-
-
-# Reading. -----------------------------------------------------------------------------------------
-
-
-def _updated(answer: Thing) -> datetime:
-    return moment(answer.get("updatedAt") or answer["updated_at"])
-
-
-@dataclass
-class _Graph:
-    """A repository's issues by GraphQL."""
-
-    client: Client
-    repo: Repo
-    size: Size = field(default_factory=Size)
-    kept: dict[str, str] = field(default_factory=dict)
-    numbers: set[int] = field(default_factory=set)
-    by: ClassVar[str] = "graphql"
-
-    def batches(self, state: Mapping[str, Any], since: datetime | None, page: Any) -> Iterator[Batch]:
-        """The news, what a broken walk left, and whether any are gone."""
-        walk = self.resumed(state, since)
-        count, total, first = state.get("count"), None, piece(page) if page else None
-        for found in walk.pieces(self.read, first):
-            total = found.total if total is None else total
-            yield Batch(self.news(found.things), state=self.state(walk, count), total=found.total, warnings=found.warnings)
-        if total is not None and count != [total, max(self.numbers, default=0)]:
-            yield self._counted(walk, count, total)
-
-    def resumed(self, state: Mapping[str, Any], since: datetime | None) -> Walk:
-        """Take up the state."""
-        walk = Walk.resumed(state, self.by, _updated, since)
-        self.kept = dict(state.get("kept") or {}) if walk.seen else {}
-        self.numbers = unpacked(state.get("numbers") or "")
-        return walk
-
-    def state(self, walk: Walk, count: Any) -> dict[str, Any]:
-        """What to keep of the reading."""
-        lately = sorted(self.kept.items(), key=lambda one: moment(one[1]), reverse=True)
-        return {**walk.state, "kept": dict(lately[:KEPT]), "numbers": packed(self.numbers), "count": count}
-
-    def news(self, things: Iterable[Thing]) -> list[tuple[str, Any]]:
-        """Those that are not as they were when they were read last."""
-        answers = []
-        for thing in things:
-            key, updated = str(thing["number"]), _updated(thing)
-            if self.kept.get(key) == updated.isoformat():
-                continue
-            self.kept.pop(key, None)
-            if self.client.date is not None and self.client.date - updated > OVERLAP:
-                self.kept[key] = updated.isoformat()  # else it may change again within the second
-            self.numbers.add(thing["number"])
-            answers.append((key, self.whole(thing)))
-        return answers
-
-    def read(self, after: str | None) -> Piece:
-        """A page of the list."""
-        return self._page(self.size.ask(self.client, ISSUES_QUERY, {"id": self.repo.node_id, "after": after}))
-
-    def _page(self, data: Any) -> Piece:
-        if not data.get("node") or data["node"].get("issues") is None:
-            raise NotThere(f"{self.client.host}: the issues of {self.repo.name} are not there, or not for this token")
-        return piece(data["node"]["issues"], data.warnings)
-
-    def whole(self, thing: Thing) -> dict[str, Any]:
-        """An issue with all of its labels and events, and its repository."""
-        lists = {name: {"nodes": self._all(thing, name, query)} for name, query in NESTED.items()}
-        return {name: value for name, value in thing.items() if name != "updatedAt"} | lists | {"repository": self.repo.name}
-
-    def _all(self, thing: Thing, name: str, query: str) -> list[Thing]:
-        found = piece(thing.get(name) or {})
-        nodes = list(found.things)
-        while found.after:
-            data = self.client.graphql(query, {"id": thing["id"], "after": found.after}, patient=True)
-            found = piece((data.get("node") or {}).get(name) or {})
-            nodes += found.things
-        return nodes
-
-    def _counted(self, walk: Walk, count: Sequence[int] | None, total: int) -> Batch:
-        """Where there are fewer than there were and came: those whose numbers are gone."""
-        lost: set[int] = set()
-        if count and total < count[0] + sum(number > count[1] for number in self.numbers):
-            lost = self.numbers - self._numbers()
-            self.numbers -= lost
-        keys = [str(number) for number in sorted(lost)]
-        for key in keys:
-            self.kept.pop(key, None)
-        return Batch(lost=keys, state=self.state(walk, [total, max(self.numbers, default=0)]))
-
-    def _numbers(self) -> set[int]:
-        found, after = set(), None
-        while True:
-            data = self.client.graphql(NUMBERS_QUERY, {"id": self.repo.node_id, "after": after}, patient=True)
-            page = self._page(data)
-            found |= {thing["number"] for thing in page.things}
-            if (after := page.after) is None:
-                return found
-
-
-@dataclass
-class _Rest(_Graph):
-    """A repository's issues by REST: a request more for the timeline of each.
-
-    The list can be asked for what changed since an instant, so it is read from the oldest change up,
-    each page from the last change of the one before: what changes meanwhile moves to the end.
-    """
-
-    by: ClassVar[str] = "rest"
-
-    def batches(self, state: Mapping[str, Any], since: datetime | None, page: Any = None) -> Iterator[Batch]:
-        """The news; which issues are gone REST does not tell."""
-        walk = self.resumed(state, since)
-        walk.gaps = []
-        start = max((time for time in (walk.seen and walk.seen - OVERLAP, since) if time), default=None)
-        etag, number = state.get("etag"), 1
-        while True:
-            answer = self.client.rest(f"/repos/{self.repo.name}/issues", _asked(start, number), etag=etag)
-            if answer.status == 304:
-                return
-            etag, things = None, [thing for thing in answer.data or () if thing]  # GitHub's lists have had holes
-            last = max((_updated(thing) for thing in things), default=None)
-            walk.seen = max((time for time in (walk.seen, last) if time), default=None)
-            answers = self.news(thing for thing in things if "pull_request" not in thing)
-            kept = {"etag": answer.etag} if not answer.next and number == 1 and start == self._next(walk, since) else {}
-            yield Batch(answers, state=self.state(walk, None) | kept)
-            if not answer.next:
-                return
-            # A second earlier, since the server may mean "after" by since, and several may have changed in that second.
-            further = last - timedelta(seconds=1) if last else start
-            start, number = (further, 1) if further and (start is None or further > start) else (start, number + 1)
-
-    def _next(self, walk: Walk, since: datetime | None) -> datetime | None:
-        """From where the next reading begins: an ETag is only good for the same question."""
-        return max((time for time in (walk.seen and walk.seen - OVERLAP, since) if time), default=None)
-
-    def whole(self, thing: Thing) -> dict[str, Any]:
-        """An issue with its events, without what nobody reads."""
-        pages = self.client.listed(f"/repos/{self.repo.name}/issues/{thing['number']}/timeline")
-        return slim(thing, [event for page in pages for event in page]) | {"repository": self.repo.name}
-
-
-def _asked(start: datetime | None, number: int) -> dict[str, Any]:
-    asked: dict[str, Any] = {"state": "all", "sort": "updated", "direction": "asc", "per_page": 100, "page": number}
-    return asked | ({"since": f"{start:%Y-%m-%dT%H:%M:%SZ}"} if start else {})
-
-
-FIELDS = ("id", "number", "title", "html_url", "state", "state_reason", "created_at", "closed_at", "parent_issue_url")
-
-
-def slim(issue: Thing, timeline: Iterable[Thing]) -> dict[str, Any]:
-    """What is used of REST's answers about an issue."""
-    kept: dict[str, Any] = {name: issue[name] for name in FIELDS if issue.get(name) is not None}
-    if issue.get("type"):
-        kept["type"] = {"name": issue["type"]["name"]}
-    kept["user"] = _who(issue.get("user"))
-    kept["labels"] = [{"name": label["name"]} for label in issue.get("labels") or ()]
-    kept["timeline"] = [_slim_event(event) for event in timeline if event.get("event") in DOES]
-    return kept
-
-
-def _slim_event(event: Thing) -> dict[str, Any]:
-    kept: dict[str, Any] = {"event": event["event"], "created_at": event["created_at"], "actor": _who(event.get("actor"))}
-    for name, part in (("label", "name"), ("milestone", "title")):
-        if event.get(name):
-            kept[name] = {part: event[name][part]}
-    return kept | ({"assignee": _who(event["assignee"])} if event.get("assignee") else {})
-
-
-def _who(user: Thing | None) -> dict[str, Any] | None:
-    return {"login": user.get("login"), "type": user.get("type")} if user else None
-
-
-def packed(numbers: Iterable[int]) -> str:
-    """Whole numbers as a short text.
-
-    >>> packed({1, 2, 3, 5, 8, 9}), unpacked("1-3,5,8-9") == {1, 2, 3, 5, 8, 9}, packed(()), unpacked("")
-    ('1-3,5,8-9', True, '', set())
-    """
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and runs[-1][1] == number - 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
-
-
-def unpacked(text: str) -> set[int]:
-    """The whole numbers of a text that `packed` made."""
-    ends = [part.split("-") for part in text.split(",") if part]
-    return {number for end in ends for number in range(int(end[0]), int(end[-1]) + 1)}

@@ -6,10 +6,10 @@ from itertools import combinations
 from graphql import FieldNode, Visitor, parse, validate, visit
 
 from collectors.base import Context
-from collectors.github import commits, deployments, issues, pulls, queries, releases, runs
+from collectors.github import commits, deployments, issues_graphql, pulls, queries, releases, runs
 from collectors.github.collector import GitHubCollector
 
-MODULES = (queries, pulls, commits, releases, deployments, runs, issues)
+MODULES = (queries, pulls, commits, releases, deployments, runs, issues_graphql)
 NODES = 500_000  # that one query may ask for
 
 
