@@ -23,6 +23,7 @@ class Commits:
     """
 
     name: ClassVar[str] = "commits"
+    lasting: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[str] = queries.NEWEST_COMMITS
 
     def batches(self, client: Client, repo: Repo, state: Mapping[str, Any], since: datetime | None, first: Any) -> Iterator[Batch]:

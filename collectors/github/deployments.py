@@ -43,6 +43,7 @@ class Deployments:
     """A repository's deployments."""
 
     name: ClassVar[str] = "deployments"
+    lasting: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[str] = f"deployments(first: 10, {ORDER}) {{ {LIST} }}"
 
     def batches(self, client: Client, repo: Repo, state: Mapping[str, Any], since: datetime | None, first: Any) -> Iterator[Batch]:

@@ -34,6 +34,7 @@ class Issues:
     """A repository's issues, the one that changed last first."""
 
     name: ClassVar[str] = "issues"
+    lasting: ClassVar[tuple[str, ...]] = ("numbers",)
     fields: ClassVar[str] = NEWEST
 
     def batches(self, client: Client, repo: Repo, state: Mapping[str, Any], since: datetime | None, first: Any) -> Iterator[Batch]:

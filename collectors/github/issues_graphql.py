@@ -1,7 +1,8 @@
 """Issues by GraphQL: what is asked, and what of a repository's issues is new, has changed or is gone.
 
 An issue that was deleted or moved elsewhere is in no list any more. It is missed by the number of issues,
-which each page tells, and then the numbers of all are compared with those that were read.
+which each page tells, or by a reading from the beginning, which does not find it; then the numbers of all
+are compared with those that were read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ class Graph:
     size: Size = field(default_factory=Size)
     kept: dict[str, str] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
+    old: set[int] = field(default_factory=set)  # those that were known before a reading from the beginning
     by: ClassVar[str] = "graphql"
 
     def batches(self, state: Mapping[str, Any], since: datetime | None, page: Any) -> Iterator[Batch]:
@@ -80,20 +82,23 @@ class Graph:
         for found in walk.pieces(self.read, first):
             total = found.total if total is None else total
             yield Batch(self.news(found.things), state=self.state(walk, count), total=found.total, warnings=found.warnings)
-        if total is not None and count != [total, max(self.numbers, default=0)]:
+        if total is not None and (self.old or count != [total, max(self.numbers, default=0)]):
             yield self._counted(walk, count, total)
 
     def resumed(self, state: Mapping[str, Any], since: datetime | None) -> Walk:
         """Take up the state."""
         walk = Walk.resumed(state, self.by, changed_at, since)
         self.kept = dict(state.get("kept") or {}) if walk.seen else {}
-        self.numbers = unpacked(state.get("numbers") or "")
+        self.numbers, self.old = unpacked(state.get("numbers") or ""), unpacked(state.get("old") or "")
+        if "seen" not in state:
+            self.numbers, self.old = set(), self.numbers
         return walk
 
     def state(self, walk: Walk, count: Any) -> dict[str, Any]:
         """What to keep of the reading."""
         lately = sorted(self.kept.items(), key=lambda one: moment(one[1]), reverse=True)
-        return {**walk.state, "kept": dict(lately[:KEPT]), "numbers": packed(self.numbers), "count": count}
+        state = {**walk.state, "kept": dict(lately[:KEPT]), "numbers": packed(self.numbers), "count": count}
+        return state | ({"old": packed(self.old)} if self.old else {})
 
     def news(self, things: Iterable[Thing]) -> list[tuple[str, Any]]:
         """Those that are not as they were when they were read last."""
@@ -133,11 +138,12 @@ class Graph:
         return nodes
 
     def _counted(self, walk: Walk, count: Sequence[int] | None, total: int) -> Batch:
-        """Where there are fewer than there were and came: those whose numbers are gone."""
-        lost: set[int] = set()
-        if count and total < count[0] + sum(number > count[1] for number in self.numbers):
-            lost = self.numbers - self._numbers()
-            self.numbers -= lost
+        """Where there are fewer than there were and came, or old ones were not found: those whose numbers are gone."""
+        fewer = count is not None and total < count[0] + sum(number > count[1] for number in self.numbers)
+        unseen = bool(self.old - self.numbers)
+        self.numbers, self.old = self.numbers | self.old, set()
+        lost = self.numbers - self._numbers() if fewer or unseen else set()
+        self.numbers -= lost
         keys = [str(number) for number in sorted(lost)]
         for key in keys:
             self.kept.pop(key, None)

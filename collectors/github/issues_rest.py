@@ -1,10 +1,14 @@
-"""Issues by REST, where GraphQL is refused."""
+"""Issues by REST, where GraphQL is refused.
+
+Only a reading from the beginning (`--full`) tells here which issues are gone: each that it does not find is asked for.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from collectors.github.client import NotThere
 from collectors.github.issues_graphql import DOES, Graph, changed_at
 from collectors.github.resource import Batch
 from collectors.github.walks import OVERLAP, Thing, Walk
@@ -21,7 +25,7 @@ class Rest(Graph):
     by: ClassVar[str] = "rest"
 
     def batches(self, state: Mapping[str, Any], since: datetime | None, page: Any = None) -> Iterator[Batch]:
-        """The news; which issues are gone REST does not tell."""
+        """The news."""
         walk = self.resumed(state, since)
         walk.gaps = []
         start = max((time for time in (walk.seen and walk.seen - OVERLAP, since) if time), default=None)
@@ -35,12 +39,28 @@ class Rest(Graph):
             walk.seen = max((time for time in (walk.seen, last) if time), default=None)
             answers = self.news(thing for thing in things if "pull_request" not in thing)
             kept = {"etag": answer.etag} if not answer.next and number == 1 and start == self._next(walk, since) else {}
-            yield Batch(answers, state=self.state(walk, None) | kept)
+            lost = [] if answer.next else self._missed(since)
+            yield Batch(answers, lost=lost, state=self.state(walk, None) | kept)
             if not answer.next:
                 return
             # A second earlier, since the server may mean "after" by since, and several may have changed in that second.
             further = last - timedelta(seconds=1) if last else start
             start, number = (further, 1) if further and (start is None or further > start) else (start, number + 1)
+
+    def _missed(self, since: datetime | None) -> list[str]:
+        """Of the issues that were known before a reading from the beginning, and that it did not find, those that are gone."""
+        unseen, self.old = self.old - self.numbers, set()
+        lost = {number for number in unseen if self._is_gone(number)} if since is None else set()
+        self.numbers |= unseen - lost
+        return [str(number) for number in sorted(lost)]
+
+    def _is_gone(self, number: int) -> bool:
+        """Whether an issue was deleted, or lives elsewhere now."""
+        try:
+            found = self.client.rest(f"/repos/{self.repo.name}/issues/{number}").data
+        except NotThere:
+            return True
+        return bool(found["number"] != number or not found["repository_url"].lower().endswith(f"/repos/{self.repo.name}".lower()))
 
     def _next(self, walk: Walk, since: datetime | None) -> datetime | None:
         """From where the next reading begins: an ETag is only good for the same question."""

@@ -30,6 +30,7 @@ class PullRequests:
     """A repository's pull requests, the one that changed last first."""
 
     name: ClassVar[str] = "pull_requests"
+    lasting: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[str] = queries.pull_requests()
 
     def batches(self, client: Client, repo: Repo, state: Mapping[str, Any], since: datetime | None, first: Any) -> Iterator[Batch]:

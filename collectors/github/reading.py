@@ -61,8 +61,8 @@ class Reading:
         repo, old = self.repo, self.before.get("name", self.repo.name)
         keep = {name: getattr(repo, name) for name in ("url", "default_branch", "archived")}
         answer = {"repository": repo.name, **keep, "head_sha": repo.head}
-        places = [place(repo.id, one.name) for one in self.resources]
-        forgotten: dict[str, Mapping[str, Any]] = {known: {} for known in places if self.anew and known in self.cursors}
+        read = [one for one in self.resources if self.anew and place(repo.id, one.name) in self.cursors]
+        forgotten = {place(repo.id, one.name): self._begun(one) for one in read}
         return self._page(
             raw=[(ITSELF, str(repo.id), answer)],
             gone=self._gone(old) if old != repo.name else {},
@@ -90,20 +90,27 @@ class Reading:
     def _list(self, resource: Resource) -> Iterator[Page]:
         """The pages of one list; a list that we may not read, or that is switched off, is a warning."""
         here, began = place(self.repo.id, resource.name), self.done
-        state = {} if self.anew else self.cursors.get(here, {})
+        state = self._begun(resource) if self.anew else self.cursors.get(here, {})
+        first = self.anew or not state
         try:
             for batch in resource.batches(self.client, self.repo, state, self.since, self.poll.first):
                 self.done += len(batch.answers)
                 # Of a list that is read for the first time all is to come; of another, nobody knows how much is new.
-                total = began + batch.total if batch.total is not None and not state and self.since is None else None
+                total = began + batch.total if batch.total is not None and first and self.since is None else None
                 yield self._batch(resource.name, here, batch, total)
         except (NotThere, NotAllowed) as error:
             yield self._page(warnings=[f"{self.repo.name}: {_words(resource.name)}: {error}"], doing=self.repo.name)
+
+    def _begun(self, resource: Resource) -> dict[str, Any]:
+        """The state of a list that is read from its beginning."""
+        before = self.cursors.get(place(self.repo.id, resource.name), {})
+        return {name: before[name] for name in resource.lasting if name in before}
 
     def _batch(self, name: str, here: str, batch: Batch, total: int | None) -> Page:
         return self._page(
             raw=[(name, f"{self.repo.id}:{key}", answer) for key, answer in batch.answers],
             lost=[(name, f"{self.repo.id}:{key}") for key in batch.lost],
+            gone=batch.gone,
             cursors={here: batch.state} if batch.state is not None else {},
             warnings=[f"{self.repo.name}: {warning}" for warning in batch.warnings],
             doing=f"{self.repo.name}: {_words(name)}",

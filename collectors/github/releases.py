@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from collectors.base import Told
 from collectors.github.client import Answer, Client, NotThere, Size
@@ -26,6 +26,9 @@ from collectors.github.queries import PAGE
 from collectors.github.resource import Batch, Repo, Rules
 from collectors.github.walks import Piece, Thing, instant, piece, read_by
 from collectors.patterns import takes
+
+if TYPE_CHECKING:
+    from vsm.models import Fact
 
 COMMIT = "... on Commit { committedDate }"
 TARGET = f"""target {{ __typename oid {COMMIT} ... on Tag {{ tagger {{ date }}
@@ -51,6 +54,7 @@ class Releases:
     """A repository's tags, each with its release."""
 
     name: ClassVar[str] = "releases"
+    lasting: ClassVar[tuple[str, ...]] = ("known",)
     fields: ClassVar[str] = (
         f"releases(first: 10, {NEWEST_RELEASES}) {{ {RELEASES} }} tags: refs(first: 10, {NEWEST_TAGS}) {{ {TAGS} }}"
     )
@@ -134,10 +138,14 @@ class _Graph:
 
     def batches(self, state: Mapping[str, Any], since: datetime | None, first: Any = None) -> Iterator[Batch]:
         """What of the tags and their releases is not as it was told."""
+        from vsm import models
+
         look = self.looked(state, since, first)
         if look is None:
             return
         known, listed, answers = dict(state.get("known") or {}), set(), []
+        if "since" not in state:
+            known = dict.fromkeys(known, "")  # from the beginning: all is told again
         for answer in self.answers(first):
             name, mark = answer["name"], _mark(answer)
             listed.add(name)
@@ -151,8 +159,9 @@ class _Graph:
                 yield Batch(answers, state={"known": dict(known), "since": look["since"]})
                 answers = []
         lost = sorted(set(known) - listed)
+        gone: dict[type[Fact], list[dict[str, Any]]] = {models.Tag: [{"repository": self.repo.name, "name": name} for name in lost]}
         left = {name: mark for name, mark in known.items() if name in listed}
-        yield Batch(answers, lost=lost, state={**look, "known": left})
+        yield Batch(answers, lost=lost, gone=gone, state={**look, "known": left})
 
     def looked(self, state: Mapping[str, Any], since: datetime | None, first: Any) -> dict[str, Any] | None:
         """What is kept of this look at the lists, None where they are as they were at the last one."""

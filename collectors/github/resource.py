@@ -9,6 +9,7 @@ from collectors.base import Told
 
 if TYPE_CHECKING:
     from collectors.github.client import Client
+    from vsm.models import Fact
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class Rules:
 class Batch:
     """What one answer of the server holds: things by their id, things that are no longer there, and how far we are.
 
-    ``state`` replaces the list's cursor; it is None for a batch after which the cursor stays, since a
-    walk from the newest down may only move it at its end.
+    ``gone``: keys of facts that go with what is lost, though another source may fill them. ``state`` replaces
+    the list's cursor; it is None for a batch after which the cursor stays, since a walk from the newest down
+    may only move it at its end.
     """
 
     answers: Sequence[tuple[str, Any]] = ()
     lost: Sequence[str] = ()
+    gone: "Mapping[type[Fact], Sequence[Mapping[str, Any]]]" = field(default_factory=dict)
     state: Mapping[str, Any] | None = None
     total: int | None = None
     warnings: Sequence[str] = field(default_factory=tuple)
@@ -61,10 +64,12 @@ class Resource(Protocol):
     """One of a repository's lists.
 
     ``fields`` are GraphQL fields of a Repository that ask for the list's newest things, put into the one
-    query that polls a repository; empty where GraphQL has no such list.
+    query that polls a repository; empty where GraphQL has no such list. ``lasting`` are the parts of a
+    state that a reading from the beginning takes along, to tell what is no longer there.
     """
 
     name: ClassVar[str]
+    lasting: ClassVar[tuple[str, ...]]
     fields: ClassVar[str]
 
     def batches(

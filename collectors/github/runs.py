@@ -61,6 +61,7 @@ class Runs:
     """A repository's workflow runs. The rules say of which the jobs are read."""
 
     name: ClassVar[str] = "runs"
+    lasting: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[str] = ""
     rules: Rules = field(default_factory=Rules)
 

@@ -16,6 +16,7 @@ from github_graphql import Answer, GitHub, Thing, _user, actor
 from graphql import GraphQLSchema
 
 MOST = 1000
+GONE: Answer = (410, {}, {"message": "This issue was deleted"})
 
 
 class Lists(GitHub):
@@ -40,9 +41,17 @@ class Lists(GitHub):
             return self._runs(one, path, rest, query, headers)
         if rest == "/issues":
             return self._issues(one, path, query, headers)
+        if found := re.fullmatch(r"/issues/(\d+)", rest):
+            return self._issue_of(one, found[1])
         if (found := re.fullmatch(r"/issues/(\d+)/timeline", rest)) and (told := _numbered(one["issues"], found[1])):
             return self._paged(path, query, [_event(node) for node in told["timelineItems"]])
         return super()._of(one, path, rest, query, headers)
+
+    def _issue_of(self, one: Thing, number: str) -> Answer:
+        """An issue; one that was moved elsewhere is found there ("moved": number in a repository to its new place)."""
+        place, number = one.get("moved", {}).get(int(number), (one["nameWithOwner"], number))
+        told = _numbered(self.find(place)["issues"], number)
+        return (200, {}, _issue(told) | {"repository_url": f"https://api.github.example/repos/{place}"}) if told else GONE
 
     def _git(self, one: Thing, sha: str) -> Answer:
         found = next(target for ref in one["refs"] for target in _targets(ref["target"]) if target["oid"] == sha)

@@ -327,6 +327,54 @@ def test_a_deleted_issue_is_missed_by_its_number(github, shelf):
     assert server.counts["/graphql"] == 1
 
 
+@BOTH
+def test_a_full_harvest_tells_deleted_and_moved_issues_at_the_cost_of_a_look(github, shelf, fresh, refuses):
+    one = shop()
+    one["moved"] = {12: ("acme/till", 3)}
+    till = repository("acme/till", 2, issues=[issue(3, at(4))])
+    peer, server = github(one, refuses)
+    peer.repositories.append(till)
+    shelf.collect(server.url)
+    del one["issues"][10:13]
+    one["issues"].append(issue(200, at(300)))
+    shelf.collect(server.url, full=True)
+    other = fresh()
+    other.collect(server.url)
+    assert rows(shelf) == rows(other)
+    assert not {"acme/shop#11", "acme/shop#12", "acme/shop#13"} & {row["key"] for row in shelf.rows("tickets")}
+    server.forget()
+    assert shelf.collect(server.url, full=True).gone == 0
+    assert server.count("/issues/") == 129 * refuses  # the timelines of all, and of a pull request
+    server.forget()
+    shelf.collect(server.url)
+    assert (server.counts["/graphql"], server.count("/issues/")) == (not refuses, 0)
+
+
+@BOTH
+def test_a_full_harvest_that_is_broken_off_anywhere_still_tells_what_is_gone(github, fresh, refuses):
+    for until in (2, 4, 6):
+        one, broken = shop(60), fresh()
+        _, server = github(one, refuses)
+        broken.collect(server.url)
+        del one["issues"][5]
+        with pytest.raises(KeyboardInterrupt):
+            broken.collect(server.url, full=True, until=until)
+        broken.collect(server.url)
+        assert "acme/shop#6" not in {row["key"] for row in broken.rows("tickets")}
+        assert len(broken.rows("tickets")) == 59
+
+
+@BOTH
+def test_a_full_harvest_since_a_time_does_not_take_what_is_older_for_lost(github, shelf, refuses):
+    one = shop()
+    _, server = github(one, refuses)
+    shelf.collect(server.url)
+    assert shelf.collect(server.url, full=True, since=time(30)).gone == 0
+    del one["issues"][2]
+    shelf.collect(server.url, full=True)
+    assert {f"acme/shop#{number}" for number in range(1, 131)} - {row["key"] for row in shelf.rows("tickets")} == {"acme/shop#3"}
+
+
 def test_more_events_and_labels_than_a_page_are_all_read(github, shelf):
     one = shop(0)
     events = [event("LabeledEvent", at(place), "ann", f"label {place}") for place in range(250)]

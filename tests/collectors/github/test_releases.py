@@ -170,8 +170,8 @@ def test_a_new_tag_on_an_old_commit_a_late_release_a_moved_tag_and_a_deleted_one
     _, server = github(one, refuses)
     shelf.collect(server.url, **KEYS)
     server.forget()
-    one["refs"].append(tag("v0.1", at(0), f"{77:040x}"))
-    one["refs"][5] = tag("v5", at(5), f"{78:040x}")
+    one["refs"].append(tag("v0.1", at(0), f"{977:040x}"))
+    one["refs"][5] = tag("v5", at(5), f"{978:040x}")
     del one["refs"][7]
     one["releases"].append(release("v8", at(500), at(8)))
     shelf.collect(server.url, **KEYS)
@@ -180,8 +180,40 @@ def test_a_new_tag_on_an_old_commit_a_late_release_a_moved_tag_and_a_deleted_one
     other = fresh()
     other.collect(server.url, **KEYS)
     assert shelf.rows("deployments") == other.rows("deployments")
-    # A tag's row only fills what is missing, since a clone knows more of it: that a tag was moved or deleted a clone says.
-    assert {row["name"] for row in other.rows("tags")} <= {row["name"] for row in shelf.rows("tags")}
+    assert other.rows("tags") == shelf.rows("tags")
+
+
+@BOTH
+def test_a_full_harvest_tells_deleted_tags_also_when_it_is_broken_off(github, fresh, refuses):
+    for until in (None, 2, 3):
+        one, shelf = shop(), fresh()
+        _, server = github(one, refuses)
+        shelf.collect(server.url, **KEYS)
+        del one["refs"][7]
+        one["refs"][5] = tag("v5", at(5), f"{978:040x}")
+        if until is not None:
+            with pytest.raises(KeyboardInterrupt):
+                shelf.collect(server.url, full=True, until=until, **KEYS)
+        shelf.collect(server.url, full=until is None, **KEYS)
+        other = fresh()
+        other.collect(server.url, **KEYS)
+        for table in ("tags", "deployments"):
+            assert shelf.rows(table) == other.rows(table)
+        assert "v7" not in {row["ref"] for row in shelf.rows("deployments")}
+
+
+def test_a_tag_that_the_clone_told_first_stays_when_github_has_it_no_more(github, shelf):
+    from vsm import models, store
+
+    one = shop(9)
+    _, server = github(one)
+    with store.transaction(shelf.engine) as connection:
+        mine = {"repository": "acme/shop", "name": "v7", "sha": SHA}
+        store.save(connection, models.Tag, [mine], origin="git")
+    shelf.collect(server.url, **KEYS)
+    del one["refs"][7]
+    shelf.collect(server.url, **KEYS)
+    assert [row["name"] for row in shelf.rows("tags")] == [f"v{number}" for number in range(9)]
 
 
 @BOTH
