@@ -93,7 +93,7 @@ class MapModel:
         return cls(
             stages=tuple(_stage(name, graph.nodes[name]) for name in graph),
             onward=tuple(move for move in moves if place[move.origin] < place[move.to]),
-            loops=tuple(move for move in moves if place[move.origin] > place[move.to]),
+            loops=tuple(move for move in moves if place[move.origin] > place[move.to] and move.n > 0),
             constraint=constraint if constraint in place else None,
             flow_efficiency=flow_efficiency,
             flow_efficiency_n=flow_efficiency_n,
@@ -142,7 +142,9 @@ def _move(origin: str, to: str, edge: dict[str, Any], share: float | None) -> Mo
     """A move; whose change is told is the first of what is known: any handoff, another team, another person."""
     ways = (("handoff_share", "handoff"), ("team_changed", "new team"), ("person_changed", "new person"))
     told = next(((_known(edge.get(name)), word) for name, word in ways if _known(edge.get(name)) is not None), (None, "handoff"))
-    return Move(origin, to, int(_known(edge.get("n")) or 0), told[0], told[1], share)
+    # What was reopened after it was done was sent back by no stage.
+    n = edge.get("sent_back", edge.get("n")) if edge.get("backward") else edge.get("n")
+    return Move(origin, to, int(_known(n) or 0), told[0], told[1], share)
 
 
 # In words. -------------------------------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ LABELS = {
     "dwell_total": "hours in it, all items", "wip_mean": "in it on average", "wip_now": "in it now", "wip_limit": "limit",
     "over_limit": "time over the limit", "arrivals": "came in", "departures": "left", "rework_visits": "came back",
     "queue_share": "time with a queue", "has_capacity": "people work in it", "n": "moves", "backward": "back",
+    "sent_back": "sent back", "reopened": "reopened after done",
     "person_changed": "another person", "team_changed": "another team", "people_n": "person known", "teams_n": "team known",
     "hours": "hours", "wait": "wait, h", "work": "work, h", "dwell": "stay, h", "kind_in": "came", "finished_at": "when",
 }  # fmt: skip

@@ -150,7 +150,7 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measur
     by_stage = stages.stages(visits, line, scope, calendar, zone)
     if policy != "vsm":
         by_stage = by_stage.assign(**policies.stage_times(read, scope, policy).drop(columns="stage"))
-    moves = handoffs.moves(visits, scope)
+    moves = handoffs.moves(visits, items, scope)
     sent_back = rework.rework(visits, items, scope)
     accurate = sent_back.percent_complete_accurate
     return replace(

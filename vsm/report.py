@@ -51,7 +51,7 @@ def _body(measures: Measures) -> Document:
     return {
         "flow": _flow(measures),
         "stages": None if measures.stages is None else [_stage(row) for row in measures.stages.to_dict("records")],
-        "moves": _edges(measures.moves),
+        "moves": _edges(measures.moves, "sent_back", "reopened"),
         "handoffs": {
             "per_item": _values(measures.figures["handoffs_per_item"], "mean"),
             "between_people": _edges(measures.between_people) or [],
@@ -143,10 +143,11 @@ def _stage(row: dict[str, Any]) -> Document:
     }
 
 
-def _edges(frame: pd.DataFrame | None) -> list[Document] | None:
+def _edges(frame: pd.DataFrame | None, *counts: str) -> list[Document] | None:
     if frame is None:
         return None
-    return [{"from": row["from"], "to": row["to"], "n": int(row["n"])} for row in frame.to_dict("records")]
+    names = ("n", *counts)
+    return [{"from": row["from"], "to": row["to"], **{name: int(row[name]) for name in names}} for row in frame.to_dict("records")]
 
 
 def _rework(measures: Measures) -> Document:
@@ -159,6 +160,7 @@ def _rework(measures: Measures) -> Document:
         ]
     return {
         "items": _whole(figure.values.get("items")),
+        "reopened": _whole(figure.values.get("reopened")),
         "n": figure.n,
         "percent_complete_accurate": edges,
         "rolled": _number(figure.values.get("rolled")),

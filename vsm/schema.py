@@ -71,7 +71,7 @@ BODY: dict[str, Schema] = {
             )
         )
     ),
-    "moves": _or_none(_list(_object(**EDGE, n=COUNT))),
+    "moves": _or_none(_list(_object(**EDGE, n=COUNT, sent_back=COUNT, reopened=COUNT))),
     "handoffs": _object(
         per_item=_object(mean=NUMBER, n=COUNT),
         between_people=_list(_object(**EDGE, n=COUNT)),
@@ -79,6 +79,7 @@ BODY: dict[str, Schema] = {
     ),
     "rework": _object(
         items=COUNT_OR_NONE,
+        reopened=COUNT_OR_NONE,
         n=COUNT,
         percent_complete_accurate=_or_none(_list(_object(**EDGE, value=SHARE, n=COUNT))),
         rolled=SHARE,

@@ -28,7 +28,13 @@ def graph(stages: pd.DataFrame, moves: pd.DataFrame, accurate: pd.DataFrame) -> 
 
 def rework_loops(stream: "nx.DiGraph[str]") -> list[frozenset[str]]:
     """The groups of stages between which work goes round: strongly connected components of more than one stage."""
-    return [frozenset(group) for group in nx.strongly_connected_components(stream) if len(group) > 1]
+    # What was reopened after it was done went round in no loop: no stage sent it back.
+    sent = [(start, end) for start, end, told in stream.edges(data=True) if not told.get("backward") or _sent_back(told)]
+    return [frozenset(group) for group in nx.strongly_connected_components(stream.edge_subgraph(sent)) if len(group) > 1]
+
+
+def _sent_back(edge: dict[str, Any]) -> int:
+    return int(edge.get("sent_back", edge["n"]))
 
 
 def loops(stream: "nx.DiGraph[str]", expected: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +49,7 @@ def loops(stream: "nx.DiGraph[str]", expected: pd.DataFrame) -> pd.DataFrame:
     for group in rework_loops(stream):
         names = sorted(group, key=lambda name: int(stream.nodes[name]["position"]))
         for place, name in enumerate(names):
-            back = sum(int(stream.edges[name, to]["n"]) for to in names[:place] if stream.has_edge(name, to))
+            back = sum(_sent_back(stream.edges[name, to]) for to in names[:place] if stream.has_edge(name, to))
             told = {what: known[what].get(name) for what in ("observed", "expected", "once", "extra")}
             rows.append({"loop": " ↔ ".join(names), "stage": name, "sent_back": back, **told})
     frame = pd.DataFrame(rows, columns=list(LOOPS)).astype(LOOPS)

@@ -11,7 +11,7 @@ from vsm.measure import Measures
 
 TILES = (
     Tile("Flow efficiency", "flow_efficiency", "value", theme.rate),
-    Tile("Finished items that were sent back", "rework", "share", theme.rate),
+    Tile("Finished items with rework", "rework", "share", theme.rate),
     Tile("Handoffs on an item's way", "handoffs_per_item", "mean", theme.number),
     Tile("Work in progress now", "wip", "now", theme.number, True),
 )

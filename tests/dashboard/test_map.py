@@ -72,6 +72,15 @@ def test_no_stages_says_so():
     assert any("No stages" in words for words in drawn(value_stream_svg(nx.DiGraph())))
 
 
+def test_a_reopening_is_drawn_as_sent_back_by_no_stage():
+    graph = checkout()
+    graph.edges["QA", "Develop"].update(sent_back=20, reopened=5)
+    graph.edges["Release", "Develop"].update(sent_back=0, reopened=8)
+    told = MapModel.of(graph)
+    assert [(move.origin, move.to, move.n) for move in told.loops] == [("QA", "Develop", 20)]
+    assert "Sent back" not in sentence(told.stages[-1], told)
+
+
 def test_an_export_has_no_buttons_and_no_css():
     svg = value_stream_svg(checkout(), constraint="QA", palette=LIGHT_PAPER, interactive=False)
     assert buttons(svg) == []

@@ -77,22 +77,32 @@ def steps(visits: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def moves(visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+def by_reopening(told: pd.DataFrame, items: pd.DataFrame) -> "pd.Series[bool]":
+    """Which moves (`steps`) are an item's reopening: it was in no stage in between, as it had been done. Nobody sent it back."""
+    place = place_of(items, told["item"])
+    again = (place >= 0) & (items["reopened"].to_numpy() > 0)[place] if len(items) else np.zeros(len(told), dtype=bool)
+    return pd.Series(again, index=told.index) & (told["left"] < told["at"])
+
+
+def moves(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     """Moves from stage to stage in the window: how many, how long the work waits on the way, how often it changes hands.
 
-    from, to, n, backward (to an earlier stage of the map). wait_p50, wait_mean (hours, of wait_n
+    from, to, n, backward (to an earlier stage of the map), sent_back (how many of those the stage
+    before sent back), reopened (how many of n are an item's reopening after it was done). wait_p50, wait_mean (hours, of wait_n
     moves): from the end of work in one stage, or leaving it, to the start of work in the next.
     person_changed, team_changed: the share of the moves on which both sides are known (people_n,
     teams_n). In the order of the map; entering the first stage is no move.
     """
     told = steps(visits)
-    told = told[scope.holds(told["at"])]
-    told = told.assign(wait=hours(told["wait"]))
+    told = told.assign(reopened=by_reopening(told, items), wait=hours(told["wait"]))
+    told = told.assign(sent_back=told["backward"] & ~told["reopened"])[scope.holds(told["at"])]
     place = visits.drop_duplicates("stage").set_index("stage")["position"]
     edges = told.groupby(["from", "to"])
     frame = edges.agg(
         n=("item", "size"),
         backward=("backward", "first"),
+        sent_back=("sent_back", "sum"),
+        reopened=("reopened", "sum"),
         wait_mean=("wait", "mean"),
         wait_n=("wait", "count"),
         person_changed=("person_changed", "sum"),
@@ -107,7 +117,7 @@ def moves(visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
         team_changed=frame["team_changed"] / frame["teams_n"].where(frame["teams_n"] > 0),
     )
     order = np.lexsort((frame["to"].map(place).to_numpy(), frame["from"].map(place).to_numpy()))
-    columns = ["from", "to", "n", "backward", "wait_p50", "wait_mean", "wait_n"]
+    columns = ["from", "to", "n", "backward", "sent_back", "reopened", "wait_p50", "wait_mean", "wait_n"]
     return frame.iloc[order].reset_index(drop=True)[[*columns, "person_changed", "people_n", "team_changed", "teams_n"]]
 
 

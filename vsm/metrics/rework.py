@@ -6,9 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from vsm.frames import looked_up
 from vsm.metrics.figure import Figure, definition
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
-from vsm.metrics.handoffs import steps
+from vsm.metrics.handoffs import by_reopening, steps
 from vsm.metrics.stages import visit_before
 from vsm.scope import Scope
 from vsm.working_time import Floats
@@ -22,7 +23,7 @@ class Rework:
 
     ``rolled``: its product along ``path``, the way that most work takes, None where there is no such
     way; to be checked against items.values["never_sent_back"]. ``loops``: from, to, n and share of
-    all moves from there, of moves to an earlier stage in the window. ``expected``: how often an item
+    all visits that left there, of what was sent back to an earlier stage in the window. ``expected``: how often an item
     visits each stage, and how often it would if nothing were sent back (`expected_visits`).
     """
 
@@ -38,19 +39,18 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
     """Finished items that went back to an earlier stage at least once, a reopened one too; items done in the window.
 
     never_sent_back: the share of them that no stage sent back. A reopened item that starts again in
-    an earlier stage is rework, but no stage sent it back.
+    an earlier stage is rework, but no stage sent it back; reopened: how many of all were reopened.
     """
     done, seen = finished(items, scope), has_visits(visits, items)
     told = steps(visits)
     place = place_of(items, told["item"])
-    # A reopened item's move back out of no stage is its reopening: nobody sent it back.
-    reopened = (place >= 0) & (items["reopened"].to_numpy() > 0)[place] & (told["left"] < told["at"]).to_numpy()
-    told = told.assign(sent=told["backward"] & ~reopened)
+    told = told.assign(sent=told["backward"] & ~by_reopening(told, items))
     sums = {
         name: np.bincount(place[mask.to_numpy() & (place >= 0)], minlength=len(items))
         for name, mask in (("went_back", told["backward"]), ("sent_back", told["sent"]))
     }
     rows = pd.DataFrame({"item": items["item"].array, **sums})[(done & seen).to_numpy()]
+    rows = rows.assign(reopened=looked_up(rows["item"], items.set_index("item")["reopened"]))
     rows = rows.sort_values(["went_back", "item"], ascending=[False, True], ignore_index=True)
     n, again = len(rows), int((rows["went_back"] > 0).sum())
     figure = Figure(
@@ -58,6 +58,7 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
         {
             "items": float(again) if n else None,
             "share": again / n if n else None,
+            "reopened": float((rows["reopened"] > 0).sum()) if n else None,
             "never_sent_back": float((rows["sent_back"] == 0).mean()) if n else None,
         },
         n,
@@ -112,13 +113,14 @@ def rolled(accurate: pd.DataFrame, path: tuple[str, ...]) -> float | None:
 
 
 def loops(told: pd.DataFrame, visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """Moves to an earlier stage in the window: from, to, n, share of all visits that left there; the most frequent first.
+    """What was sent back to an earlier stage in the window: from, to, n, share of all visits that left there; the most first.
 
-    Most visits of the last stage leave it for done, which is no move: they count in the share.
+    A reopening after done is not among it: no stage sent that back. Most visits of the last stage
+    leave it for done, which is no move: they count in the share.
     """
     told = told[scope.holds(told["at"])]
     leaving = visits.loc[scope.holds(visits["left"]), "stage"].value_counts()
-    back = told[told["backward"]].groupby(list(EDGE)).size().rename("n").reset_index()
+    back = told[told["sent"]].groupby(list(EDGE)).size().rename("n").reset_index()
     back = back.assign(n=back["n"].astype("int64"), share=back["n"] / back["from"].map(leaving).astype("float64"))
     return back.sort_values(["n", *EDGE], ascending=[False, True, True], ignore_index=True)
 

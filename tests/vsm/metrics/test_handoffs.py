@@ -35,11 +35,12 @@ def counts(frame: pd.DataFrame) -> dict[tuple[str, str], int]:
 def test_a_move_is_an_item_going_from_one_stage_to_its_next(
     path: Build, scope: Build, history: str, expected: dict[tuple[str, str], int]
 ) -> None:
-    assert counts(moves(path(history).visits, scope())) == expected
+    told = path(history)
+    assert counts(moves(told.visits, told.items, scope())) == expected
 
 
 def test_the_known_log_has_the_known_moves(known: Build, scope: Build) -> None:
-    told = moves(known.visits, scope("01-01", "01-13"))
+    told = moves(known.visits, known.items, scope("01-01", "01-13"))
     assert counts(told) == {
         ("Dev", "Review"): 4, ("Dev", "Test"): 2, ("Review", "Dev"): 1, ("Review", "Test"): 2, ("Test", "Dev"): 1,
     }  # fmt: skip
@@ -50,19 +51,31 @@ def test_the_known_log_has_the_known_moves(known: Build, scope: Build) -> None:
     assert (seconds.mean(), seconds.median(), seconds.sum()) == (151_200, 172_800, 604_800)
 
 
+def test_a_reopening_is_a_move_that_no_stage_sent_back(path: Build, scope: Build) -> None:
+    told = path("""
+        A-1: Dev 01-01, Test 01-02, done 01-03, Dev 01-04, Test 01-05, done 01-06
+        A-2: Dev 01-01, Test 01-02, Dev 01-03
+        A-3: Dev 01-01, done 01-02, Test 01-03
+    """)
+    found = moves(told.visits, told.items, scope()).set_index(["from", "to"])[["n", "backward", "sent_back", "reopened"]]
+    assert found.loc[("Test", "Dev")].tolist() == [2, True, 1, 1]
+    assert found.loc[("Dev", "Test")].tolist() == [4, False, 0, 1]
+
+
 def test_work_waits_from_the_end_of_work_to_the_next_start(path: Build, scope: Build) -> None:
     told = path("""
         A-1: Dev 01-01, Dev. 01-02, Review~ 01-03, Review 01-05
         A-2: Dev 01-01, Review~ 01-03, Review 01-04
         A-3: Dev 01-01, Review~ 01-03
     """)
-    edge = moves(told.visits, scope()).iloc[0]
+    edge = moves(told.visits, told.items, scope()).iloc[0]
     assert (edge["n"], edge["wait_n"], edge["wait_mean"], edge["wait_p50"]) == (3, 2, 48, 24)
 
 
 def test_moves_come_in_the_order_of_the_map(path: Build, scope: Build) -> None:
-    told = moves(path("A-1: Dev 01-01, Test 01-02, Dev 01-03, Review 01-04, Dev 01-05").visits, scope())
-    assert list(counts(told)) == [("Dev", "Review"), ("Dev", "Test"), ("Review", "Dev"), ("Test", "Dev")]
+    told = path("A-1: Dev 01-01, Test 01-02, Dev 01-03, Review 01-04, Dev 01-05")
+    found = list(counts(moves(told.visits, told.items, scope())))
+    assert found == [("Dev", "Review"), ("Dev", "Test"), ("Review", "Dev"), ("Test", "Dev")]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +131,9 @@ def test_moves_that_cannot_be_told_lower_what_is_known_not_what_is_counted(path:
 def test_what_flows_into_a_stage_flows_out_of_it_but_for_what_is_there_or_over(
     path: Build, scope: Build, histories: Build, data: st.DataObject
 ) -> None:
-    visits = path(data.draw(histories)).visits
-    told = moves(visits, scope("01-01", "02-28"))
+    whole = path(data.draw(histories))
+    visits = whole.visits
+    told = moves(visits, whole.items, scope("01-01", "02-28"))
     first = visits[visit_before(visits) < 0]
     last = visits[~np.isin(np.arange(len(visits)), visit_before(visits))]
     for stage in visits["stage"].unique():
@@ -133,10 +147,12 @@ def test_what_flows_into_a_stage_flows_out_of_it_but_for_what_is_there_or_over(
 def test_the_order_of_the_rows_does_not_matter(
     path: Build, scope: Build, histories: Build, data: st.DataObject, dice: st.DataObject
 ) -> None:
-    visits = path(data.draw(histories)).visits
+    told = path(data.draw(histories))
+    visits = told.visits
     order = list(range(len(visits)))
     dice.shuffle(order)  # type: ignore[attr-defined]
-    pd.testing.assert_frame_equal(moves(visits, scope()), moves(visits.iloc[order].reset_index(drop=True), scope()))
+    shuffled = visits.iloc[order].reset_index(drop=True)
+    pd.testing.assert_frame_equal(moves(visits, told.items, scope()), moves(shuffled, told.items, scope()))
 
 
 def moves_of(waits: list[tuple[str, float]], gap: float = 100.0) -> list[tuple[str, list[tuple[str, float]]]]:

@@ -66,6 +66,13 @@ def test_loops_are_moves_to_an_earlier_stage_with_their_share_of_all_from_there(
     ]
 
 
+def test_a_reopening_is_in_no_loop_and_counted_apart(path: Build, scope: Build) -> None:
+    told = path("A-1: Dev 01-01, Test 01-02, done 01-03, Dev 01-04, done 01-05\nA-2: Dev 01-01, Test 01-02, done 01-03")
+    found = rework(told.visits, told.items, scope())
+    assert found.loops.to_dict("records") == []
+    assert found.items.values == {"items": 1, "share": 0.5, "reopened": 1, "never_sent_back": 1}
+
+
 def test_without_any_move_nothing_is_rolled(path: Build, scope: Build) -> None:
     for history in ("", "A-1: Dev 01-01, done 01-02"):
         told = path(history)
