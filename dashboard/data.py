@@ -211,7 +211,8 @@ def _engine(place: str, file: int) -> store.Engine:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
 def _flow(key: Key, _configured: Config) -> Flow:
-    flow = pipeline.read(store.facts(_engine(*key[:2])), _configured)
+    engine = _engine(*key[:2])
+    flow = pipeline.read(store.facts(engine), _configured, harvested=store.filled_at(store.harvests(engine)))
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow

@@ -266,15 +266,16 @@ def explain(figure: Figure) -> None:
     rows = data.shown(figure.rows)
     counted, left = st.tabs([f"Counted ({len(rows):,})", f"Left out ({len(figure.left_out):,})"])
     with counted:
-        _rows(rows, figure.name, "Nothing was counted.")
+        rows_of(rows, figure.name, "Nothing was counted.")
     with left:
         if len(figure.left_out):
             reasons = figure.left_out["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
             table(reasons, key=f"reasons_{figure.name}")
-        _rows(figure.left_out, f"{figure.name}_left_out", "Nothing was left out.")
+        rows_of(figure.left_out, f"{figure.name}_left_out", "Nothing was left out.")
 
 
-def _rows(rows: pd.DataFrame, name: str, nothing: str) -> None:
+def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
+    """Rows as a table that can be taken along as CSV."""
     if rows.empty:
         st.caption(nothing)
         return

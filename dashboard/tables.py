@@ -7,11 +7,9 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from dashboard import theme
-from vsm.measure import Measures
-from vsm.metrics.figure import FEW, Figure, definition
+from vsm.metrics.figure import FEW, Figure
 from vsm.metrics.recovery import Stream
 from vsm.metrics.spans import UNTOLD
-from vsm.metrics.stages import stages as time_in_stage
 from vsm.workflow import Workflow
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
@@ -60,30 +58,6 @@ def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
         yield f"{theme.number(values['open'])} still open"
     if "start" in figure.said and "end" in figure.said:
         yield f"from {figure.said['start']} to {figure.said['end']}"
-
-
-def stage_figure(measures: Measures, stage: str) -> Figure:
-    """The numbers of one stage with the visits behind them; nothing is counted anew, the visits are only picked out."""
-    if measures.stages is None:
-        raise ValueError(f"there is no one map of stages here that could have {stage!r}")
-    row = measures.stages[measures.stages["stage"] == stage].to_dict("records")[0]
-    visits = measures.visits
-    mine = visits[(visits["stage"] == stage) & measures.scope.holds(visits["left"])]
-    about = measures.items.drop_duplicates("item").set_index("item")[["title", "url"]]
-    columns = ["item", "title", "url", "kind_in", "queued", "started", "finished", "left", "wait", "work", "dwell"]
-    names = {"wait_p50": "median_wait_hours", "work_p50": "median_work_hours", "dwell_p50": "median_stay_hours"}
-    return Figure(
-        name=f"stage {stage}",
-        values={said: row[name] for name, said in names.items()},
-        n=int(row["visits"]),
-        unit="hours",
-        definition=definition(time_in_stage),
-        rule=(
-            f"visits to {stage} that were left in the window; wait and work only where both can be told apart "
-            f"(wait n = {row['wait_n']}, work n = {row['work_n']}), elapsed time, percentiles by nearest rank"
-        ),
-        rows=mine.join(about, on="item")[columns].reset_index(drop=True),
-    )
 
 
 WRITTEN = {"p50": "median", "p85": "85 % within", "p95": "95 % within", "value": "", "per_week": ""}

@@ -53,18 +53,30 @@ def report(form: str, only_schema: bool, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("metric")
+@click.argument("metric", required=False)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @scoped
-def explain(metric: str, form: str, **options: Any) -> None:
-    """The rows behind one number, the rule that linked each, what was left out and why."""
-    from vsm import explain as explanations
+def explain(metric: str | None, form: str, **options: Any) -> None:
+    """The rows behind one number, the rule that linked each, what was left out and why.
 
+    Without METRIC, what can be explained. stage:NAME is one stage's visits, quality:WORDS one check's rows.
+    """
+    from vsm import explain as explanations
+    from vsm import figures
+
+    if metric is None:
+        click.echo(explanations.listed(figures.names()), nl=False)
+        return
+    kind, colon, which = metric.partition(":")
+    name = kind.replace("-", "_").removesuffix("_per_week") + colon + which
+    if kind not in figures.PREFIXED and name not in figures.names():
+        raise UsageError(f"no metric {metric!r}; expected one of {', '.join(figures.names())}")
     measures, _ = measured(**options)
-    name = metric.replace("-", "_").removesuffix("_per_week")
-    figure, people, privacy = measures.figure(name), measures.flow.people, measures.flow.config.privacy.people
-    if figure is None:
-        raise UsageError(f"no metric {metric!r}; expected one of {', '.join((*measures.figures, 'waste'))}")
+    people, privacy = measures.flow.people, measures.flow.config.privacy.people
+    try:
+        figure = measures.figure(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if form == "json":
         click.echo(json.dumps(explanations.explanation(figure, people, privacy), indent=2, ensure_ascii=False))
     else:
@@ -95,7 +107,7 @@ def measured(
         facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
     try:
         now = instant(end, told.zone, last=True) if end else None
-        flow = pipeline.read(facts, told, now)
+        flow = pipeline.read(facts, told, now, stores.filled_at(harvests))
         if flow.now is None:
             raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)

@@ -12,9 +12,10 @@ from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.metrics import quality
 from vsm.people import People, hinted
-from vsm.store import Facts, facts, harvests, opened
+from vsm.store import Facts, facts, filled_at, harvests, opened
 
 BY_HAND = ("import", "event", "configuration")  # origins that are no sources
+EXAMPLES = 3  # rows of a check that are named; `vsm explain quality:…` prints all of them
 NAMES = 8  # listed at most; the rest is counted
 DEPLOYS = re.compile(r"(?<![a-z])(deploy|release|rollout|roll-out|promote|publish|ship)(?!e?d\b)", re.I)
 PRODUCTION = re.compile(r"(?<![a-z])(prd|prod\w*|live|public|customers?|main|master|gh-pages|github-pages)(?![a-z])", re.I)
@@ -34,7 +35,7 @@ def checks(config: Config, store: str) -> Iterator[Check]:
     yield from _runs(runs, config)
     yield from _origins(read, config)
     yield from _people(read, config)
-    yield from _quality(read, config)
+    yield from _quality(read, config, filled_at(runs))
 
 
 def _configuration(config: Config) -> Check:
@@ -100,10 +101,20 @@ def _people(read: Facts, config: Config) -> Iterator[Check]:
     )
 
 
-def _quality(read: Facts, config: Config) -> Iterator[Check]:
-    flow = pipeline.read(read, config)
-    for row in quality.quality(flow, flow.streams).itertuples():
-        yield Check("data", None, f"{row.rows:,} {row.check}: {row.effect}", str(row.remedy))
+def _quality(read: Facts, config: Config, harvested: pd.Timestamp | None) -> Iterator[Check]:
+    """Each check of the data that found something, the most rows first, with the first of its rows."""
+    flow = pipeline.read(read, config, harvested=harvested)
+    found = [one for one in quality.findings(flow, flow.streams) if len(one.found)]
+    for one in sorted(found, key=lambda one: (-len(one.found), one.check)):
+        asked = f"vsm explain {shlex.quote(f'quality:{one.check}')}"
+        yield Check("data", None, f"{len(one.found):,} {one.check} ({_first(one.found)}): {one.effect}", f"{one.remedy}; {asked}")
+
+
+def _first(found: pd.DataFrame) -> str:
+    """The first of the rows by what names them, and how many more there are."""
+    named = found.iloc[:, 0].astype("str").drop_duplicates()
+    more = len(found) - min(len(named), EXAMPLES)
+    return ", ".join(named.head(EXAMPLES)) + (f" and {more:,} more" if more else "")
 
 
 # What a configuration could say. -------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pandas as pd
 from vsm.metrics.figure import Figure
 from vsm.people import People
 
+MANY = 12  # numbers that still stand in a line
 PEOPLE = ("author", "actor", "reviewer", "person", "from_person", "to_person")
 
 
@@ -34,12 +35,11 @@ def rows_shown(rows: pd.DataFrame, people: People, privacy: str) -> pd.DataFrame
 
 def text(figure: Figure, people: People, privacy: str) -> str:
     """The explanation for a terminal."""
-    values = ", ".join(f"{name} {'no data' if value is None else f'{value:.4g}'}" for name, value in figure.values.items())
     lines = [
         figure.name.replace("_", " ").upper(),
         figure.definition,
         "",
-        f"Value:    {values} ({figure.unit})",
+        *_values(figure),
         f"n:        {figure.n}" + (f" of {figure.of}" if figure.of is not None else ""),
         f"Rule:     {figure.rule}",
         *(f"{name.capitalize()}: {words}" for name, words in figure.said.items()),
@@ -51,6 +51,20 @@ def text(figure: Figure, people: People, privacy: str) -> str:
         *_reasons(figure.left_out),
     ]
     return "\n".join(lines) + "\n"
+
+
+def listed(names: dict[str, str]) -> str:
+    """What can be explained, a line each."""
+    width = max(map(len, names))
+    return "".join(f"{name.ljust(width)}  {meaning}\n" for name, meaning in names.items())
+
+
+def _values(figure: Figure) -> list[str]:
+    """The numbers in a line; many of them, as a table's, a line each."""
+    told = [f"{name} {'no data' if value is None else f'{value:.4g}'}" for name, value in figure.values.items()]
+    if len(told) <= MANY:
+        return [f"Value:    {', '.join(told)} ({figure.unit})"]
+    return [f"Value:    {figure.unit}", *(f"  {words}" for words in told)]
 
 
 def _reasons(left_out: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cache
 import networkx as nx
 import pandas as pd
 
+from vsm import figures as by_name
 from vsm import stream
 from vsm.deployed import applications
 from vsm.lever import Lever, lever
@@ -86,6 +87,7 @@ class Measures:
     streams: dict[str, "Measures"] = field(default_factory=dict)
     applications: dict[str, dict[str, Figure]] = field(default_factory=dict)
     policy: Policy = "vsm"
+    _part_times: Callable[[], pd.DataFrame] = field(default=lambda: pd.DataFrame(), repr=False, compare=False)
     _levered: Callable[[], Lever | None] = field(default=lambda: None, repr=False, compare=False)
     _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
     _monthly: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
@@ -95,6 +97,11 @@ class Measures:
     def waste(self) -> Waste:
         """Where the hours went, worked out when it is first asked for: pages that do not show it need not wait."""
         return self._wasted()
+
+    @property
+    def part_times(self) -> pd.DataFrame:
+        """Each change's parts of its lead time, behind ``lead_time_parts``; picked out when it is first asked for."""
+        return self._part_times()
 
     @property
     def lever(self) -> Lever | None:
@@ -112,8 +119,8 @@ class Measures:
         return self._teamed()
 
     def figure(self, name: str) -> Figure | None:
-        """A figure by its name, those too that are worked out only when they are asked for; None for no such name."""
-        return self.waste.figure if name == "waste" else self.figures.get(name)
+        """A figure by its name (`vsm.figures.names`), those too that are made when they are asked for; None for no such name."""
+        return by_name.figure(self, name)
 
 
 def measure(told: Flow, scope: Scope, policy: Policy = "vsm") -> Measures:
@@ -229,6 +236,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         remediation=shipped.remediation,
         happy_path=recovery.happy_path(delivered["change_lead_time"], shipped.changes, often),
         recovery_stream=recovery.recovery_stream(delivered["failed_deployment_recovery_time"], often, failing, shipped.incidents),
+        _part_times=cache(lambda: dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope)),
         accurate=sent_back.percent_complete_accurate,
         quality=quality.quality(told, chosen),
         policy=policy,

@@ -56,7 +56,7 @@ class StreamFlow:
 
 @dataclass(frozen=True)
 class Flow:
-    """Everything that is derived from a store's facts as they were known at ``now``."""
+    """Everything that is derived from a store's facts as they were known at ``now``; ``harvested``: when it was last filled."""
 
     config: Config
     facts: Facts
@@ -65,10 +65,14 @@ class Flow:
     streams: tuple[StreamFlow, ...]
     homeless: pd.DataFrame
     now: pd.Timestamp | None
+    harvested: pd.Timestamp | None = None
 
 
-def read(facts: Facts, config: Config, now: pd.Timestamp | None = None) -> Flow:
-    """Derive everything from the facts as they were known at `now` (default: the newest fact)."""
+def read(facts: Facts, config: Config, now: pd.Timestamp | None = None, harvested: pd.Timestamp | None = None) -> Flow:
+    """Derive everything from the facts as they were known at `now` (default: the newest fact).
+
+    `harvested`: when the store was last filled, if that is known: dates after it are doubtful.
+    """
     latest = newest(facts)
     now = latest if now is None else now
     known = facts if now is None or latest is None or now >= latest else as_of(facts, now)
@@ -77,7 +81,7 @@ def read(facts: Facts, config: Config, now: pd.Timestamp | None = None) -> Flow:
     log = events.log(known, linked, people)
     home = homes(linked, config)
     streams = tuple(_stream(stream, known, linked, log, home, config) for stream in workflow.streams(config))
-    return Flow(config, known, people, linked, streams, linked.items[home.isna().to_numpy()], now)
+    return Flow(config, known, people, linked, streams, linked.items[home.isna().to_numpy()], now, harvested)
 
 
 def newest(facts: Facts) -> pd.Timestamp | None:

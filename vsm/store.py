@@ -581,6 +581,14 @@ def harvests(engine: Engine) -> "pd.DataFrame":
     return frame
 
 
+def filled_at(runs: "pd.DataFrame") -> "pd.Timestamp | None":
+    """When facts last came into a store: the latest beginning or end of those of its runs (`harvests`) that read something."""
+    import pandas as pd
+
+    latest = runs.loc[runs["kind"] != "rebuild", ["started_at", "finished_at"]].max().max()
+    return None if pd.isna(latest) else latest
+
+
 def version(engine: Engine) -> tuple[int, int]:
     """What changes whenever the facts may have changed: the key of every cache above the store."""
     target = _table(models.Harvest)

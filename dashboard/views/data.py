@@ -41,6 +41,13 @@ if measures.quality.empty:
     st.success("No check found anything.", icon=":material/check:")
 else:
     st.dataframe(measures.quality, hide_index=True, alt="What the checks found, what it does, what would mend it")
+    chosen = st.selectbox(
+        "The rows behind", measures.quality["check"], index=None, placeholder="Choose one of the checks", key="check"
+    )
+    if chosen is not None:
+        figure = measures.figure(f"quality:{chosen}")
+        st.caption(parts.text(f"{figure.definition} {theme.many(figure.n, 'row')}; {figure.rule}."))
+        parts.rows_of(data.shown(figure.rows), figure.name, "Nothing was found.")
 
 st.header("What counts as what", anchor=False)
 for one in flow.streams:

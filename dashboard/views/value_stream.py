@@ -6,6 +6,7 @@ from dashboard import data, parts, tables, theme
 from dashboard import map as drawing
 from dashboard.map_component import chosen_stage, value_stream_map
 from dashboard.parts import Tile
+from vsm import figures
 from vsm.board import columns
 from vsm.measure import Measures
 
@@ -68,7 +69,7 @@ def panel(stage: str, one: Measures) -> None:
             )
         else:
             st.caption("No item is in this stage now.")
-        figure = tables.stage_figure(one, stage)
+        figure = figures.stage(one, stage)
         st.caption(parts.text(tables.summary(figure)))
         parts.explain_button(figure, f"Visits to {stage}", key=str(one.scope.stream), said="Where these numbers come from")
 

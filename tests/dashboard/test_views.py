@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data, parts, tables, theme
 from dashboard.data import Choice
-from vsm import report
+from vsm import figures, report
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 VIEWS = sorted(path.stem for path in (DASHBOARD / "views").glob("*.py"))
@@ -181,10 +181,20 @@ def test_a_stage_that_is_chosen_lists_its_items(look):
 def test_the_visits_behind_a_stage_are_those_that_it_counts():
     measures = data.measures(Choice("checkout", None, 26, compare=False))
     row = measures.stages.set_index("stage").loc["QA"]
-    figure = tables.stage_figure(measures, "QA")
+    figure = figures.stage(measures, "QA")
 
     assert len(figure.rows) == figure.n == row["visits"]
     assert figure.rows["wait"].notna().sum() == row["wait_n"]
+
+
+def test_a_check_of_the_data_opens_its_rows(look):
+    app = look("data")
+    app.selectbox(key="check").set_value("pull requests without a ticket").run()
+
+    measures = data.measures(Choice(None, None, 26, compare=False))
+    figure = measures.figure("quality:pull requests without a ticket")
+    assert any("change" in frame.value and len(frame.value) == figure.n for frame in app.dataframe)
+    assert "Its effect: they flow as items of their own" in words(app)
 
 
 @pytest.mark.parametrize("page", VIEWS)

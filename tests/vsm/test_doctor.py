@@ -147,3 +147,22 @@ def test_facts_of_a_source_that_the_configuration_has_not_are_told(filled):
         None, "1 facts are of a source of this name, which the configuration has not",
     )  # fmt: skip
     assert "old name" not in said(checks(Config(), url))
+
+
+def test_a_doubt_about_the_data_names_its_first_rows_and_how_to_see_all(filled):
+    tickets = [{"key": f"A-{n}", "created_at": AT, "status": "Open"} for n in range(1, 6)]
+    (found,) = (check for check in checks(Config(), filled(tickets=tickets)) if "change of status" in check.said)
+    assert found.said.startswith("5 tickets without any change of status (A-1, A-2, A-3 and 2 more): ")
+    assert found.remedy.endswith("; vsm explain 'quality:tickets without any change of status'")
+
+
+def test_a_date_after_the_store_was_last_filled_is_a_doubt(filled):
+    from datetime import UTC, datetime
+
+    url, at = filled(tickets=[{"key": "A-1", "created_at": "2031-01-01T00:00:00Z"}]), datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert not [check for check in checks(Config(), url) if "dates in the future" in check.said]
+    with opened(url) as engine:
+        run_ = store.begin_harvest(engine, "jira", "jira", "all", at=at)
+        store.finish_harvest(engine, run_, at=at, status="done", rows=1, changed=1)
+    (found,) = (check for check in checks(Config(), url) if "dates in the future" in check.said)
+    assert found.said.startswith("1 dates in the future (tickets): ")

@@ -172,11 +172,8 @@ def lead_time_parts(
     start or end, or with the end before its start, is missing, never zero. Of all changes deployed
     in the window, also those whose first commit is not known; so each part has its own n.
     """
-    live = _live(changes, deployments, deployment_changes)
-    mine = live[scope.holds(live["deployed_at"])]
-    mine = mine.assign(ready_at=mine["ready_at"].fillna(mine["opened_at"]))
-    spans = {part: hours(mine[end] - mine[start]) for part, (start, end) in PARTS.items()}
-    known = {part: span[span >= 0] for part, span in spans.items()}
+    told = part_times(changes, deployments, deployment_changes, scope)
+    known = {part: told[part].dropna() for part in PARTS}
     return pd.DataFrame(
         {
             "part": pd.Series(list(PARTS), dtype="str"),
@@ -185,6 +182,17 @@ def lead_time_parts(
             "n": pd.Series([len(span) for span in known.values()], dtype="int64"),
         }
     )
+
+
+def part_times(changes: pd.DataFrame, deployments: pd.DataFrame, deployment_changes: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The hours of each part of every change deployed in the window, missing where it is not known: behind `lead_time_parts`."""
+    live = _live(changes, deployments, deployment_changes)
+    mine = live[scope.holds(live["deployed_at"])].reset_index(drop=True)
+    mine = mine.assign(ready_at=mine["ready_at"].fillna(mine["opened_at"]))
+    spans = {part: hours(mine[end] - mine[start]) for part, (start, end) in PARTS.items()}
+    times = ["first_commit_at", "opened_at", "ready_at", "first_review_at", "merged_at", "deployed_at"]
+    told = mine[["change", "title", "url", "application", "deployment", *times]]
+    return told.assign(**{part: span.where(span >= 0) for part, span in spans.items()})
 
 
 def change_fail_rate(deployments: pd.DataFrame, remedies: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> Figure:

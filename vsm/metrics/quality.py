@@ -31,29 +31,17 @@ class Finding:
     remedy: str
 
 
-def quality(flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Every check that found something: check, rows (how many), effect, remedy; the most rows first.
-
-    `harvested`: when the store was last filled, if that is known: dates after it are found only then.
-    """
+def quality(flow: Flow, streams: tuple[StreamFlow, ...]) -> pd.DataFrame:
+    """Every check that found something: check, rows (how many), effect, remedy; the most rows first."""
     told = [
-        {"check": one.check, "rows": len(one.found), "effect": one.effect, "remedy": one.remedy}
-        for one in findings(flow, streams, harvested)
+        {"check": one.check, "rows": len(one.found), "effect": one.effect, "remedy": one.remedy} for one in findings(flow, streams)
     ]
     told = sorted((row for row in told if row["rows"]), key=lambda row: (-int(str(row["rows"])), str(row["check"])))
     return pd.DataFrame(told, columns=list(COLUMNS)).astype({"check": "str", "rows": "int64", "effect": "str", "remedy": "str"})
 
 
-def rows(check: str, flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> pd.DataFrame:
-    """The rows behind one check, as many as it counts. Raises KeyError for a check that is none."""
-    for one in findings(flow, streams, harvested):
-        if one.check == check:
-            return one.found.reset_index(drop=True)
-    raise KeyError(check)
-
-
-def findings(flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestamp | None = None) -> Iterator[Finding]:
-    """Every check with its rows, whether it found something or not."""
+def findings(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+    """Every check with its rows, whether it found something or not; dates in the future only where the last harvest is known."""
     yield from _of_configuration(flow, streams)
     yield from _of_histories(flow)
     yield from _of_items(flow, streams)
@@ -61,8 +49,8 @@ def findings(flow: Flow, streams: tuple[StreamFlow, ...], harvested: pd.Timestam
     yield from _of_links(flow, streams)
     yield from _of_clocks(flow)
     yield from _of_incidents(flow.links)
-    if harvested is not None:
-        yield from _of_the_future(flow, harvested)
+    if flow.harvested is not None:
+        yield from _of_the_future(flow, flow.harvested)
 
 
 def _of_configuration(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:

@@ -83,17 +83,27 @@ def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: S
     judged a second time. It is the receiver who judges: what is sent back past the supplier counts too.
     """
     place = visits["position"].to_numpy()
-    rejected = np.zeros(len(visits), dtype=bool)
-    rejected[told["row_from"]] = told["sent"]
-    gone = scope.holds(visits["left"]).to_numpy()
-    supplier, receiver = told["row_from"].to_numpy(), told["row_to"].to_numpy()
-    taken = gone[receiver] & (place[receiver] > place[supplier])
-    edges = told.loc[taken, list(EDGE)].assign(
-        supplier=place[supplier[taken]], receiver=place[receiver[taken]], sent=rejected[receiver[taken]]
-    )
-    frame = edges.groupby(["supplier", "receiver", *EDGE])["sent"].agg(n="size", sent_back="sum").reset_index()
+    taken = taken_in(visits, told, scope)
+    supplier, receiver = (place[taken[name].to_numpy()] for name in ("row_from", "row_to"))
+    edges = taken.assign(supplier=supplier, receiver=receiver)
+    frame = edges.groupby(["supplier", "receiver", *EDGE])["sent_back"].agg(n="size", sent_back="sum").reset_index()
     frame = frame.assign(value=1 - frame["sent_back"] / frame["n"]).astype({"value": "float64", "n": "int64", "sent_back": "int64"})
     return frame[[*EDGE, "value", "n", "sent_back"]]
+
+
+def taken_in(visits: pd.DataFrame, told: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """Every taking-in of work by a stage further down the map that was over in the window, and whether it was sent back.
+
+    item, from, to, taken_at, left, sent_back, row_from and row_to (rows of the two visits).
+    """
+    place = visits["position"].to_numpy()
+    rejected = np.zeros(len(visits), dtype=bool)
+    rejected[told["row_from"]] = told["sent"]
+    supplier, receiver = told["row_from"].to_numpy(), told["row_to"].to_numpy()
+    taken = scope.holds(visits["left"]).to_numpy()[receiver] & (place[receiver] > place[supplier])
+    rows = told.loc[taken, ["item", *EDGE, "at", "row_from", "row_to"]].rename(columns={"at": "taken_at"})
+    rows = rows.assign(left=visits["left"].take(receiver[taken]).array, sent_back=rejected[receiver[taken]])
+    return rows[["item", *EDGE, "taken_at", "left", "sent_back", "row_from", "row_to"]].reset_index(drop=True)
 
 
 def main_path(accurate: pd.DataFrame) -> tuple[str, ...]:

@@ -223,12 +223,16 @@ def queue_shares(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, ca
 
 @dataclass(frozen=True)
 class Waits:
-    """Waits for a stage (its place on the line, −1 for none): since when, until when (NEVER while it waits), and whether parked."""
+    """Waits for a stage (its place on the line, −1 for none): since when, until when (NEVER while it waits), and whether parked.
+
+    ``row``: the row of the visit that each belongs to.
+    """
 
     code: Codes
     due: Micros
     served: Micros
     parked: Mask
+    row: Codes
 
 
 def queued_hours(waits: Waits, size: int, edges: Micros, calendar: Calendar | None, zone: ZoneInfo) -> Floats:
@@ -261,7 +265,8 @@ def waits(visits: pd.DataFrame, line: "Sequence[Stage]", until: int) -> Waits:
     code, due = np.append(code, code[ready] + 1), np.append(due, finished[ready])
     served = np.append(served, np.full(int(ready.sum()), NEVER))
     code = np.where(due < NEVER, code, -1)
-    return Waits(code, due, served, overtaken(code, due, served) & (code >= 0))
+    row = np.append(np.arange(len(visits)), np.flatnonzero(ready))
+    return Waits(code, due, served, overtaken(code, due, served) & (code >= 0), row)
 
 
 def _as_of(times: Micros, until: int) -> Micros:
