@@ -12,6 +12,7 @@ from vsm.cli import common
 from vsm.errors import UsageError
 
 DEFINITIONS = ("vsm", "devlake", "middleware")
+LEVELS = ("sub-task", "item", "parent", "epic")
 POLICIES = ("vsm", "jirametrics", "jira-agile-metrics", "pm4py")
 
 
@@ -26,6 +27,11 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
             "--to", "end", metavar="WHEN", help="The window's end and 'now': a date or an instant. [default: the newest fact]"
         ),
         click.option("--from", "start", metavar="WHEN", help="The window's start. [default: 26 weeks before its end]"),
+        click.option(
+            "--level",
+            type=click.Choice(LEVELS),
+            help="Count the smallest tickets, whole ones, the same as their parts tell, or epics. [default: as configured]",
+        ),
         click.option("--team", metavar="T", help="Only the items of one team."),
         click.option("--application", metavar="A", help="Only one application."),
         click.option("--stream", metavar="S", help="Only one value stream."),
@@ -93,6 +99,7 @@ def measured(
     end: str | None,
     definition: str,
     policy: Any,
+    level: Any = None,
 ) -> tuple[Any, pd.DataFrame]:
     """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
     from vsm import config as configuration
@@ -107,7 +114,7 @@ def measured(
         facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
     try:
         now = instant(end, told.zone, last=True) if end else None
-        flow = pipeline.read(facts, told, now, stores.filled_at(harvests))
+        flow = pipeline.read(facts, told, now, stores.filled_at(harvests), level)
         if flow.now is None:
             raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)

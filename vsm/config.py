@@ -71,6 +71,7 @@ def _handle(value: Any) -> Any:
 Handle = Annotated[str, BeforeValidator(_handle)]
 Event = Annotated[str, BeforeValidator(_event)]
 Names = tuple[str, ...]
+Level = Literal["sub-task", "item", "parent", "epic"]  # vsm/levels.py
 
 
 class Part(BaseModel):
@@ -105,6 +106,7 @@ class StreamConfig(Part):
     done: Names = ()
     cancelled: Names = ()
     ignored: Names = ()
+    level: Level = "item"
     stages: tuple[StageConfig, ...] = ()
 
     @model_validator(mode="after")
@@ -144,6 +146,12 @@ def _within(wanted: list[str], words: list[str]) -> bool:
     size = len(wanted)
     starts = [at for at in range(len(words) - size + 1) if words[at : at + size] == wanted]
     return bool(wanted) and any(at == 0 or words[at - 1] not in DENYING for at in starts)
+
+
+class Levels(Part):
+    """Which types of tickets hold items and are none: all others with a parent are parts of it."""
+
+    epics: Names = ("Epic", "Initiative", "Theme")
 
 
 class Incidents(Part):
@@ -192,6 +200,7 @@ class Config(Part):
     streams: tuple[StreamConfig, ...] = ()
     production: Production = Production()
     incidents: Incidents = Incidents()
+    levels: Levels = Levels()
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
     people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"

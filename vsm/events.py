@@ -53,8 +53,11 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
 def _of_tickets(facts: Facts, people: People, links: Links) -> pd.DataFrame:
     """ticket.created, the status at creation, and every transition."""
     flowing = links.items.loc[links.items["kind"] == "ticket", "item"]
-    tickets = facts.tickets[among(facts.tickets["key"], flowing)]
-    moves = chained(facts.transitions[among(facts.transitions["ticket"], flowing)])
+    # Parts of an item that tell where it is: their statuses stand in its log, each with its own ticket as ref.
+    parts = links.item_tickets[links.item_tickets["tells"]].set_index("ticket")["item"]
+    telling = pd.concat([flowing, parts.index.to_series()])
+    tickets = facts.tickets[among(facts.tickets["key"], telling)]
+    moves = chained(facts.transitions[among(facts.transitions["ticket"], telling)])
     made = _rows(
         tickets, item=tickets["key"], at=tickets["created_at"], event="ticket.created", source="tickets", ref=tickets["key"]
     )
@@ -74,7 +77,8 @@ def _of_tickets(facts: Facts, people: People, links: Links) -> pd.DataFrame:
         moves, item=moves["ticket"], at=moves["at"], event="status", status=moves["to_status"],
         actor=people.persons(moves["actor"], "transitions"), team=moves["team"], source="transitions", ref=moves["ticket"],
     )  # fmt: skip
-    return pd.concat([made, start[start["status"].notna()], moves], ignore_index=True)
+    told = pd.concat([made[among(made["item"], flowing)], start[start["status"].notna()], moves], ignore_index=True)
+    return told.assign(item=looked_up(told["item"], parts).fillna(told["item"])) if len(parts) else told
 
 
 def chained(transitions: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What belongs together, and by which rule: tickets with changes, changes with builds, incidents with deployments."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -9,6 +10,7 @@ from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
 from vsm.frames import among, looked_up, no_text, plain, text, times
+from vsm.levels import USUAL, Families
 from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
@@ -16,8 +18,6 @@ from vsm.ties import laid
 
 # Not a version: release/shop-1.2 does not name SHOP-1.
 KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9]|\.\d)")
-BELOW = frozenset({"subtask"})  # their changes count for the ticket that they are a part of
-ABOVE = frozenset({"epic", "initiative", "theme"})  # they hold items and are none: one level a map
 LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
 
 ITEM_COLUMNS = (
@@ -35,6 +35,7 @@ class Links:
     change_tickets: pd.DataFrame
     items: pd.DataFrame
     item_changes: pd.DataFrame
+    item_tickets: pd.DataFrame
     change_builds: pd.DataFrame
     deployments: pd.DataFrame
     deployment_changes: pd.DataFrame
@@ -50,7 +51,8 @@ def link(facts: Facts, config: Config, people: People) -> Links:
     shipped = deployed(facts, made, config)
     made = replace(made, changes=_in_effect(made.changes, shipped.brought))
     tickets = _change_tickets(facts, made)
-    items, item_changes = _items(facts, made.changes, tickets)
+    target, parts = Families.of(facts.tickets, config.levels.epics).targets(lambda _: USUAL)
+    items, item_changes = _items(facts, made.changes, tickets, target)
     incidents, excluded = _incidents(facts, shipped, made.changes, config)
     incidents = laid(incidents, facts.ticket_links, tickets, item_changes, shipped, config.incidents.causing_links)
     return Links(
@@ -59,6 +61,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
         change_tickets=tickets,
         items=items,
         item_changes=item_changes,
+        item_tickets=parts,
         change_builds=_change_builds(facts, made),
         deployments=shipped.deployments,
         deployment_changes=shipped.brought,
@@ -129,34 +132,26 @@ def _keys(said: str | None, known: dict[str, str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _items(facts: Facts, made: pd.DataFrame, tickets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def with_items(linked: Links, facts: Facts, target: Mapping[str, str | None], parts: pd.DataFrame) -> Links:
+    """The links with the items of another level: which ticket counts for which (`levels.Families.targets`)."""
+    items, item_changes = _items(facts, linked.changes, linked.change_tickets, target)
+    return replace(linked, items=items, item_changes=item_changes, item_tickets=parts)
+
+
+def _items(
+    facts: Facts, made: pd.DataFrame, tickets: pd.DataFrame, target: Mapping[str, str | None]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What flows: tickets, and changes that no ticket asked for; and which changes belong to which."""
-    level = facts.tickets["type"].fillna("").str.casefold().str.replace(r"[\W_]", "", regex=True)
-    holds = among(level, ABOVE)
-    item_of = _parents(facts.tickets[among(level, BELOW)], facts.tickets.loc[~holds, "key"])
-    flows = facts.tickets[~holds & ~among(facts.tickets["key"], set(item_of))]
-    linked = tickets.assign(item=pd.Series([item_of.get(key, key) for key in plain(tickets["ticket"])], dtype="str"))
+    flows = facts.tickets[~among(facts.tickets["key"], set(target))]
+    linked = tickets.assign(item=pd.Series([target.get(key, key) for key in plain(tickets["ticket"])], dtype="str"))
+    named = set(linked["change"])
     linked = linked[among(linked["item"], flows["key"])]
     alone = made[~among(made["change"], linked["change"])]
-    own = pd.DataFrame({"item": alone["change"], "change": alone["change"], "rule": "no ticket is named"}).astype("str")
+    why = text("no ticket is named", alone.index).mask(among(alone["change"], named), "the ticket that it names is no item here")
+    own = pd.DataFrame({"item": alone["change"], "change": alone["change"], "rule": why}).astype("str")
     item_changes = pd.concat([linked[["item", "change", "rule"]], own], ignore_index=True).drop_duplicates(["item", "change"])
     items = pd.concat([_of_tickets(flows, item_changes, made), _of_changes(alone)], ignore_index=True)
     return items[list(ITEM_COLUMNS)], item_changes.reset_index(drop=True)
-
-
-def _parents(parts: pd.DataFrame, whole: pd.Series) -> dict[str, str]:
-    """The ticket that each sub-task counts for; one whose parent is not there, or holds items itself, flows on its own."""
-    named = parts[parts["parent"].notna() & among(parts["parent"], whole)]
-    above = dict(zip(plain(named["key"]), plain(named["parent"]), strict=True))
-    found = {}
-    for key in above:
-        top, passed = key, {key}
-        while above.get(top, top) not in passed:
-            top = above[top]
-            passed.add(top)
-        if top not in above:
-            found[key] = top
-    return found
 
 
 def _of_tickets(flows: pd.DataFrame, item_changes: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from vsm import events, links, visits, workflow
-from vsm.config import Config, StreamConfig
+from vsm import events, levels, links, visits, workflow
+from vsm.config import Config, Level, StreamConfig
 from vsm.events import chained, in_order
 from vsm.frames import among, looked_up, no_text, plain, text
 from vsm.graph import CommitGraph
@@ -68,19 +68,22 @@ class Flow:
     harvested: pd.Timestamp | None = None
 
 
-def read(facts: Facts, config: Config, now: pd.Timestamp | None = None, harvested: pd.Timestamp | None = None) -> Flow:
+def read(
+    facts: Facts, config: Config, now: pd.Timestamp | None = None, harvested: pd.Timestamp | None = None, level: Level | None = None
+) -> Flow:
     """Derive everything from the facts as they were known at `now` (default: the newest fact).
 
-    `harvested`: when the store was last filled, if that is known: dates after it are doubtful.
+    `harvested`: when the store was last filled, if that is known: dates after it are doubtful. `level`: of
+    which tickets the maps are (`vsm.levels`), where it is not what each stream says.
     """
     latest = newest(facts)
     now = latest if now is None else now
     known = facts if now is None or latest is None or now >= latest else as_of(facts, now)
     people = People.of(known, config.people)
-    linked = links.link(known, config, people)
+    linked, home = _at_levels(links.link(known, config, people), known, config, level)
     log = events.log(known, linked, people)
-    home = homes(linked, config)
-    streams = tuple(_stream(stream, known, linked, log, home, config) for stream in workflow.streams(config))
+    leveled = {stream.name: level or stream.level for stream in workflow.streams(config)}
+    streams = tuple(_stream(stream, known, linked, log, home, config, leveled[stream.name]) for stream in workflow.streams(config))
     return Flow(config, known, people, linked, streams, linked.items[home.isna().to_numpy()], now, harvested)
 
 
@@ -168,6 +171,29 @@ def homes(linked: links.Links, config: Config) -> pd.Series:
     return home
 
 
+def _at_levels(linked: links.Links, facts: Facts, config: Config, level: Level | None) -> tuple[links.Links, pd.Series]:
+    """The links with each stream's items at its level, and the stream of each item.
+
+    A ticket belongs to the stream of the ticket that it is a part of. An epic belongs to the first
+    stream that asks for epics and has a ticket in it, so that nothing is in two streams.
+    """
+    home = homes(linked, config)
+    asked: dict[str, str] = {stream.name: level or stream.level for stream in workflow.streams(config)}
+    if set(asked.values()) == {levels.USUAL}:
+        return linked, home
+    families = levels.Families.of(facts.tickets, config.levels.epics)
+    usual, parts = families.targets(lambda _: levels.USUAL)
+    whole = links.with_items(linked, facts, {key: top for key, top in usual.items() if key not in families.holders}, parts)
+    home_of = dict(zip(plain(whole.items["item"]), plain(homes(whole, config)), strict=True))
+    of_parts: dict[str, list[str]] = {holder: [] for holder in families.within.values()}
+    for key, holder in families.within.items():
+        of_parts[holder] += [name for name in (home_of.get(key),) if name is not None and asked[name] == "epic"]
+    home_of |= {holder: min(names, key=list(asked).index, default=None) for holder, names in of_parts.items()}
+    leveled = links.with_items(linked, facts, *families.targets(lambda top: asked.get(home_of.get(top) or "", levels.USUAL)))
+    inherited = [home_of.get(families.top(key)) for key in plain(leveled.items["item"])]
+    return leveled, pd.Series(inherited, index=leveled.items.index, dtype="str").fillna(homes(leveled, config))
+
+
 def claims(stream: StreamConfig, items: pd.DataFrame) -> pd.Series:
     """Which items a stream claims: by application, project, team or repository, any of them; one that names none claims all."""
     named = {
@@ -185,7 +211,7 @@ def claims(stream: StreamConfig, items: pd.DataFrame) -> pd.Series:
 
 
 def _stream(
-    stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series, config: Config
+    stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series, config: Config, level: str
 ) -> StreamFlow:
     items = linked.items[(home == stream.name).to_numpy()].reset_index(drop=True)
     live = in_production(items, linked)
@@ -193,18 +219,24 @@ def _stream(
     changes = _changes_of(linked, items)
     held = pd.concat([linked.deployment_changes["change"], linked.settled_changes["change"]])
     shipped = bool(among(changes["change"], held).any())
-    flow = workflow.of_stream(stream, _facts_of(facts, items), changes, config.production, shipped)
-    mine = _with_ends(log[among(log["item"], items["item"])], items, linked, flow)
+    flow = workflow.of_stream(stream, _facts_of(facts, items, linked), changes, config.production, shipped)
+    flow = replace(flow, notes=(*flow.notes, *levels.notes(level, items, linked.item_tickets)))
+    told = levels.rolled(log[among(log["item"], items["item"])], flow)
+    mine = _with_ends(told, items, linked, flow)
     path = visits.visits(mine, items, flow)
     return StreamFlow(stream.name, flow, mine, path.visits, path.items.assign(in_production_at=live), path.unknown, deploys)
 
 
-def _facts_of(facts: Facts, items: pd.DataFrame) -> Facts:
-    """The tickets and transitions of a stream's items, for deriving its stages."""
+def _facts_of(facts: Facts, items: pd.DataFrame, linked: links.Links) -> Facts:
+    """The tickets and transitions that tell of a stream's items, for deriving its stages."""
+    parts = linked.item_tickets[linked.item_tickets["tells"] & among(linked.item_tickets["item"], items["item"])]
+    # An epic's own statuses are of another board than those of the tickets in it.
+    own = items.loc[~among(items["item"], parts.loc[parts["rule"] == levels.IN_IT, "item"]), "item"]
+    telling = pd.concat([own, parts["ticket"]])
     return replace(
         facts,
-        tickets=facts.tickets[among(facts.tickets["key"], items["item"])],
-        transitions=facts.transitions[among(facts.transitions["ticket"], items["item"])],
+        tickets=facts.tickets[among(facts.tickets["key"], telling)],
+        transitions=facts.transitions[among(facts.transitions["ticket"], telling)],
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from vsm import pipeline, workflow
 from vsm.events import chained
 from vsm.frames import among, looked_up
+from vsm.levels import Families
 from vsm.links import Links
 from vsm.metrics.blocked import flags
 from vsm.metrics.figure import hours
@@ -190,29 +191,67 @@ def _of_flags(flow: Flow, items: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _of_families(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
-    if not streams:
-        return
-    items = _items(streams)
-    whole = items.set_index("item")
-    children = items[items["parent"].notna()]
-    parent = children["parent"]
-    done = looked_up(parent, whole["done_at"])
-    found = children.assign(parent_done_at=done, parent_started_at=looked_up(parent, whole["first_started"]))
-    there = among(parent, items["item"])
-    is_open = children["done_at"].isna() & children["cancelled_at"].isna()
-    columns = [*_about(children), "parent"]
+    tickets = flow.facts.tickets
+    families = Families.of(tickets, flow.config.levels.epics)
+    about = tickets[["key", "title", "type", "parent", "url"]]
     yield Finding(
-        "items that are open though their parent is done",
-        found.loc[is_open & done.notna(), [*columns, "parent_done_at"]],
-        "they are in progress and age, and are perhaps forgotten",
-        "close them, or open the parent again",
+        "tickets that are parts of themselves, by way of their parents",
+        about[among(about["key"], families.circular)],
+        "their parents are not looked at: they are items of their own",
+        "correct the parents in the tracker",
     )
-    late = there & found["parent_started_at"].isna() & children["first_started"].notna()
+    lost = among(tickets["key"], families.above) | among(tickets["key"], families.within) | among(tickets["key"], families.circular)
+    sub_task = tickets["type"].fillna("").str.casefold().str.replace(r"[\W_]", "", regex=True) == "subtask"
     yield Finding(
-        "items that were started though their parent was not",
-        found.loc[late, [*columns, "first_started"]],
-        "where parents are counted, their cycle time is missing or begins late",
-        "move the parent when its first part is started",
+        "sub-tasks whose ticket was never read",
+        about[sub_task & ~lost & tickets["parent"].notna()],
+        "they are items of their own",
+        "collect or import the tickets that they are parts of",
+    )
+    parts = [_parts_of(flow, stream) for stream in streams]
+    if not parts:
+        return
+    found = pd.concat(parts, ignore_index=True)
+    counted = found[~found["tells"]]
+    columns = ["ticket", "title", "item"]
+    yield Finding(
+        "sub-tasks that count for the ticket that they are parts of",
+        counted[[*columns, "rule"]],
+        "they are no items of their own, or their work would be counted twice; their changes are their ticket's",
+        'nothing to mend; level = "parent" lets their statuses tell where their ticket is, level = "sub-task" counts them instead',
+    )
+    yield Finding(
+        "sub-tasks that are open though their ticket is done",
+        counted.loc[counted["open"] & counted["item_done_at"].notna(), [*columns, "status", "item_done_at"]],
+        "their ticket counts as done",
+        "close them, or open their ticket again",
+    )
+    late = counted["item_started_at"].isna() & counted["started_at"].notna()
+    yield Finding(
+        "sub-tasks that were started though their ticket was not",
+        counted.loc[late, [*columns, "started_at"]],
+        "the cycle time of their ticket is missing or begins late",
+        'move the ticket when its first part is started, or let its parts tell: level = "parent"',
+    )
+
+
+def _parts_of(flow: Flow, stream: StreamFlow) -> pd.DataFrame:
+    """A stream's parts: item, ticket, rule, tells, title, status, open, started_at, item_done_at, item_started_at."""
+    parts, tickets, moves = flow.links.item_tickets, flow.facts.tickets.set_index("key"), flow.facts.transitions
+    parts = parts[among(parts["item"], stream.items["item"])].reset_index(drop=True)
+    whole = stream.items.set_index("item")
+    moves = moves[among(moves["ticket"], parts["ticket"])]
+    means = {status: stream.workflow.meaning(status)[0] for status in moves["to_status"].unique()}
+    begun = moves[moves["to_status"].map(means) == "active"].groupby("ticket")["at"].min()
+    status = looked_up(parts["ticket"], tickets["status"])
+    over = {name for name in status.dropna().unique() if stream.workflow.meaning(name)[0] in ("new", "waiting", "active")}
+    return parts.assign(
+        title=looked_up(parts["ticket"], tickets["title"]),
+        status=status,
+        open=among(status, over),
+        started_at=looked_up(parts["ticket"], begun),
+        item_done_at=looked_up(parts["item"], whole["done_at"]),
+        item_started_at=looked_up(parts["item"], whole["first_started"]),
     )
 
 

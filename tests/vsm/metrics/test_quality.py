@@ -70,12 +70,12 @@ def rows(check: str, flow: Flow) -> pd.DataFrame:
             ["PAY-2", "PAY-3"],
         ),
         (
-            "items that are open though their parent is done",
+            "sub-tasks that are open though their ticket is done",
             {"tickets": "PAY-1: Todo 0, Doing 1, Done 5\nPAY-2 parent=PAY-1: Todo 0, Doing 2"},
             ["PAY-2"],
         ),
         (
-            "items that were started though their parent was not",
+            "sub-tasks that were started though their ticket was not",
             {"tickets": "PAY-1: Todo 0, For test 1\nPAY-2 parent=PAY-1: Todo 0, Doing 2, Done 3"},
             ["PAY-2"],
         ),
