@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +34,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Changes:
-    """``changes``: a row a change (COLUMNS). ``commits``: change, repository, sha, authored_at. ``graphs`` by repository."""
+    """``changes``: a row a change (COLUMNS). ``commits``: change, repository, sha, authored_at. ``graphs`` by repository.
+
+    ``came``: by `repo@sha` the change that each commit of a default branch came with.
+    """
 
     changes: pd.DataFrame
     commits: pd.DataFrame
     graphs: dict[str, CommitGraph]
+    came: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def changes(facts: Facts, people: People) -> Changes:
@@ -55,7 +59,7 @@ def changes(facts: Facts, people: People) -> Changes:
     every = _started(every, commits, facts)
     every["application"] = _applications(facts, every["repository"])
     every["reverts"], every["reapplies"] = _reverts(facts, every, commits)
-    return Changes(every[list(COLUMNS)].sort_values("change", kind="stable", ignore_index=True), commits, graphs)
+    return Changes(every[list(COLUMNS)].sort_values("change", kind="stable", ignore_index=True), commits, graphs, brought)
 
 
 def application_of(repository: str, told: dict[str, str]) -> str:

@@ -154,14 +154,55 @@ class Levels(Part):
     epics: Names = ("Epic", "Initiative", "Theme")
 
 
+def _pattern(value: Any) -> Any:
+    try:
+        re.compile(value)
+    except (re.error, TypeError) as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    return value
+
+
+Days = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Patterns = tuple[Annotated[str, BeforeValidator(_pattern)], ...]
+
+
 class Incidents(Part):
     """How an incident may be laid to a deployment, and which are not counted."""
 
-    link_within_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7
+    link_within_days: Days = 7
     exclude_labels: Names = ()
     causing_links: Names = (  # of a ticket to what it caused; those that end in "by" the other way round
         "causes", "caused", "is caused by", "caused by", "introduces", "introduced", "is introduced by", "introduced by",
     )  # fmt: skip
+    exclude_titles: Patterns = ()  # found anywhere in a title, in any case
+
+
+Reason = Literal["incident", "rollback", "revert", "hotfix"]
+
+
+class Dora(Part):
+    """Where the five DORA metrics begin and end, and what they count."""
+
+    lead_time_start: Literal["first_commit", "opened", "merged"] = "first_commit"
+    lead_time_end: Literal["finished", "started"] = "finished"  # of the deployment
+    first_deployment: Literal["none", "history"] = "none"  # what it brought, where its source states no commits
+    failed_runs_count: bool = False  # in the change fail rate
+    remediation: tuple[Reason, ...] = ("incident", "rollback", "revert", "hotfix")
+    revert_within_days: Days = 28
+    guess_hotfixes: bool = True  # one that nothing tells what it mends is laid to the deployment just before it
+    unplanned_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of what a deployment brought, so that it was made for the remedy
+    recovery_start: Literal["deployed", "opened"] = "deployed"  # of the deployment, or of its first incident
+    exclude_authors: Names = ()
+    exclude_bots: bool = False
+    exclude_labels: Names = ()
+
+
+class Application(Part):
+    """One ``[[applications]]`` table: which paths of a repository are an application's own."""
+
+    name: str = Field(min_length=1)
+    repository: str = Field(min_length=1)
+    paths: Annotated[Names, Field(min_length=1)]
 
 
 class Calendar(Part):
@@ -201,6 +242,8 @@ class Config(Part):
     production: Production = Production()
     incidents: Incidents = Incidents()
     levels: Levels = Levels()
+    dora: Dora = Dora()
+    applications: tuple[Application, ...] = ()
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
     people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"

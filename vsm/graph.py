@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -32,6 +33,11 @@ class CommitGraph:
             found.append(sha)
             stack.extend(self.parents[sha])
         return found
+
+    @cached_property
+    def edge(self) -> frozenset[str]:
+        """The commits that are open: empty for a whole history."""
+        return frozenset(sha for sha, parents in self.parents.items() if any(parent not in self.parents for parent in parents))
 
     def is_open(self, sha: str) -> bool:
         """Whether a commit has a parent that was never read, as at the edge of a shallow clone."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from vsm.applications import applied, placed
 from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
 from vsm.frames import among, looked_up, no_text, plain, text, times
+from vsm.incidents import noticed, set_apart
 from vsm.levels import USUAL, Families
 from vsm.models import SEPARATOR
 from vsm.people import People
@@ -41,6 +43,7 @@ class Links:
     deployment_changes: pd.DataFrame
     environment_changes: pd.DataFrame
     settled_changes: pd.DataFrame
+    unplaced_changes: pd.DataFrame
     incidents: pd.DataFrame
     excluded_incidents: pd.DataFrame
 
@@ -48,7 +51,9 @@ class Links:
 def link(facts: Facts, config: Config, people: People) -> Links:
     """Link all facts."""
     made = changes(facts, people)
-    shipped = deployed(facts, made, config)
+    where = placed(facts, made.changes, made.commits, config.applications)
+    made = replace(made, changes=applied(made.changes, where))
+    shipped = deployed(facts, made, config, where)
     made = replace(made, changes=_in_effect(made.changes, shipped.brought))
     tickets = _change_tickets(facts, made)
     target, parts = Families.of(facts.tickets, config.levels.epics).targets(lambda _: USUAL)
@@ -67,6 +72,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
         deployment_changes=shipped.brought,
         environment_changes=shipped.elsewhere,
         settled_changes=shipped.settled,
+        unplaced_changes=where.unplaced,
         incidents=incidents,
         excluded_incidents=excluded,
     )
@@ -210,11 +216,10 @@ def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
 
 
 def _incidents(facts: Facts, shipped: Deployed, made: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Incidents with the deployment that each is laid to, and those that the configuration leaves out by label."""
-    labels = {label.casefold() for label in config.incidents.exclude_labels}
+    """Incidents with the deployment that each is laid to, and those that do not count, with the reason."""
     told = facts.incidents
-    own = [{label.strip().casefold() for label in (text or "").split(";")} for text in plain(told["labels"])]
-    excluded = pd.Series([bool(labels & some) for some in own], index=told.index, dtype="bool")
+    apart = set_apart(told, config.incidents)
+    excluded = apart["reason"].notna()
     counted = told[~excluded].reset_index(drop=True)
     days = config.incidents.link_within_days
     stated = counted["deployment"].where(among(counted["deployment"], shipped.deployments["id"]))
@@ -224,28 +229,18 @@ def _incidents(facts: Facts, shipped: Deployed, made: pd.DataFrame, config: Conf
     latest = f"latest deployment of the application in the {days:g} days before it was noticed"
     for found, rule in (
         (_taken_back(counted, shipped, made, days), "taken back while the incident was open"),
-        (
-            _latest(counted, shipped.deployments, days),
-            latest,
-        ),
+        (_mended(counted, shipped.deployments, days), "live when it was noticed, and followed by a hotfix while it was open"),
+        (_latest(counted, shipped.deployments, days), latest),
     ):
         guessed = linked["deployment"].isna() & found.notna()
         linked["rule"] = linked["rule"].mask(guessed, rule)
         linked["strength"] = linked["strength"].mask(guessed, "guessed")
         linked["deployment"] = linked["deployment"].fillna(found).astype("str")
-    return linked, told[excluded].reset_index(drop=True)
-
-
-def _noticed(incidents: pd.DataFrame) -> pd.Series:
-    """When each incident was first known."""
-    return incidents[["detected_at", "opened_at"]].min(axis=1)
+    return linked, told.assign(**apart)[excluded].reset_index(drop=True)
 
 
 def _taken_back(incidents: pd.DataFrame, shipped: Deployed, made: pd.DataFrame, days: float) -> pd.Series:
-    """The deployment of each incident's application that a rollback or a revert took back while the incident was open.
-
-    It was live for at most some days when the incident was noticed, and was taken back in as many.
-    """
+    """The deployment of each incident's application that a rollback or a revert took back while the incident was open."""
     about = shipped.deployments.set_index("id")
     back = shipped.deployments.loc[shipped.deployments["rollback_of"].notna(), ["id", "rollback_of"]].set_axis(
         ["by", "bad"], axis=1
@@ -254,26 +249,45 @@ def _taken_back(incidents: pd.DataFrame, shipped: Deployed, made: pd.DataFrame, 
     mended = reverts.merge(shipped.brought, on="change").merge(shipped.brought, left_on="reverts", right_on="change")
     mended = mended[["deployment_x", "deployment_y"]].set_axis(["by", "bad"], axis=1)
     pairs = pd.concat([back, mended], ignore_index=True)
-    pairs["application"] = looked_up(pairs["bad"], about["application"])
+    pairs = pairs[looked_up(pairs["by"], about["application"]) == looked_up(pairs["bad"], about["application"])]
+    return _while_open(incidents, pairs, shipped.deployments, days)
+
+
+def _mended(incidents: pd.DataFrame, deployments: pd.DataFrame, days: float) -> pd.Series:
+    """The deployment of each incident's application that was live when it was noticed, and that a hotfix followed meanwhile."""
+    fixes = deployments[deployments["hotfix"] & deployments["previous"].notna() & deployments["rollback_of"].isna()]
+    return _while_open(incidents, fixes[["id", "previous"]].set_axis(["by", "bad"], axis=1), deployments, days)
+
+
+def _while_open(incidents: pd.DataFrame, pairs: pd.DataFrame, deployments: pd.DataFrame, days: float) -> pd.Series:
+    """Of pairs of deployments and what followed: for each incident the one that was live before it and followed while it was open.
+
+    It was live for at most some days when the incident was noticed, and was followed in as many.
+    """
+    about = deployments.set_index("id")
+    pairs = pairs.assign(application=looked_up(pairs["bad"], about["application"]))
     pairs["live"], pairs["gone"] = (looked_up(pairs[name], about["finished_at"]) for name in ("bad", "by"))
-    pairs = pairs[(looked_up(pairs["by"], about["application"]) == pairs["application"]) & (pairs["live"] < pairs["gone"])]
-    known = incidents.assign(place=range(len(incidents)), at=_noticed(incidents))[["place", "application", "at", "resolved_at"]]
+    pairs = pairs[pairs["live"] < pairs["gone"]]
+    known = incidents.assign(place=range(len(incidents)), at=noticed(incidents))[["place", "application", "at", "resolved_at"]]
     cases = known.dropna(subset="application").merge(pairs, on="application")
     near = pd.Timedelta(days=min(days, LONGEST))
-    open_then = (cases["live"] <= cases["at"]) & (cases["gone"] >= cases["at"]) & ~(cases["gone"] > cases["resolved_at"])
+    open_then = (cases["live"] < cases["at"]) & (cases["gone"] >= cases["at"]) & ~(cases["gone"] > cases["resolved_at"])
     cases = cases[open_then & (cases["at"] - cases["live"] <= near) & (cases["gone"] - cases["at"] <= near)]
     first = cases.sort_values(["gone", "live", "bad"], kind="stable").drop_duplicates("place").set_index("place")["bad"]
     return pd.Series(first.reindex(range(len(incidents))).to_numpy(), index=incidents.index, dtype="str")
 
 
 def _latest(incidents: pd.DataFrame, deployments: pd.DataFrame, days: float) -> pd.Series:
-    """The latest successful production deployment of each incident's application in the days before it was noticed."""
+    """The latest successful production deployment of each incident's application in the days (strictly) before it was noticed."""
     good = deployments[deployments["production"] & (deployments["result"] == "success") & deployments["finished_at"].notna()]
     asked = pd.DataFrame(
-        {"at": _noticed(incidents), "application": incidents["application"], "place": range(len(incidents))}
+        {"at": noticed(incidents), "application": incidents["application"], "place": range(len(incidents))}
     ).dropna()
-    given = good[["finished_at", "application", "id"]].rename(columns={"finished_at": "at"}).sort_values("at", kind="stable")
-    joined = pd.merge_asof(
-        asked.sort_values("at", kind="stable"), given, on="at", by="application", tolerance=pd.Timedelta(days=min(days, LONGEST))
+    given = (
+        good[["finished_at", "application", "id"]].rename(columns={"finished_at": "at"}).sort_values(["at", "id"], kind="stable")
     )
+    joined = pd.merge_asof(
+        asked.sort_values("at", kind="stable"), given, on="at", by="application", tolerance=pd.Timedelta(days=min(days, LONGEST)),
+        allow_exact_matches=False,
+    )  # fmt: skip
     return pd.Series(joined.set_index("place")["id"].reindex(range(len(incidents))).to_numpy(), index=incidents.index).astype("str")

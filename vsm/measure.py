@@ -10,6 +10,7 @@ import pandas as pd
 from vsm import figures as by_name
 from vsm import stream
 from vsm.deployed import applications
+from vsm.frames import text
 from vsm.lever import Lever, lever
 from vsm.metrics import (
     batch_size,
@@ -33,6 +34,7 @@ from vsm.metrics.constraint import Constraint
 from vsm.metrics.figure import Figure
 from vsm.metrics.periods import months
 from vsm.metrics.policies import Policy
+from vsm.metrics.remediation import judged
 from vsm.metrics.waste import Waste
 from vsm.pipeline import Flow, StreamFlow
 from vsm.scope import Scope
@@ -232,11 +234,15 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         distribution=flow.distribution(items, scope),
         between_people=_between_shown(changed_hands.between_people, told),
         between_teams=changed_hands.between_teams,
-        lead_time_parts=dora.lead_time_parts(shipped.changes, shipped.deployments, shipped.deployment_changes, scope),
+        lead_time_parts=dora.lead_time_parts(
+            shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora
+        ),
         remediation=shipped.remediation,
         happy_path=recovery.happy_path(delivered["change_lead_time"], shipped.changes, often),
         recovery_stream=recovery.recovery_stream(delivered["failed_deployment_recovery_time"], often, failing, shipped.incidents),
-        _part_times=cache(lambda: dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope)),
+        _part_times=cache(
+            lambda: dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora)
+        ),
         accurate=sent_back.percent_complete_accurate,
         quality=quality.quality(told, chosen),
         policy=policy,
@@ -302,21 +308,28 @@ class Delivery:
     deployment_changes: pd.DataFrame
     incidents: pd.DataFrame
     remediation: pd.DataFrame
+    apart: pd.DataFrame
+
+    def not_failures(self, scope: Scope) -> pd.DataFrame:
+        """What might look like a failure in the window and is none: id and reason."""
+        return self.apart.loc[scope.holds(self.apart["at"]), ["id", "reason"]]
 
     def figures(self, scope: Scope, told: Flow) -> dict[str, Figure]:
         """The five DORA metrics."""
-        zone = told.config.zone
-        settled = told.links.settled_changes
+        zone, rules = told.config.zone, told.config.dora
+        settled, unplaced = told.links.settled_changes, told.links.unplaced_changes
         return {
             "deployment_frequency": dora.deployment_frequency(self.deployments, scope, zone),
             "change_lead_time": dora.change_lead_time(
-                self.changes, self.deployments, self.deployment_changes, scope, zone, settled
+                self.changes, self.deployments, self.deployment_changes, scope, zone, settled, rules, unplaced
             ),
-            "change_fail_rate": dora.change_fail_rate(self.deployments, self.remediation, scope, zone),
+            "change_fail_rate": dora.change_fail_rate(
+                self.deployments, self.remediation, scope, zone, rules, self.not_failures(scope)
+            ),
             "failed_deployment_recovery_time": dora.failed_deployment_recovery_time(
-                self.deployments, self.remediation, scope, zone
+                self.deployments, self.remediation, scope, zone, rules
             ),
-            "deployment_rework_rate": dora.deployment_rework_rate(self.deployments, self.remediation, scope, zone),
+            "deployment_rework_rate": dora.deployment_rework_rate(self.deployments, self.remediation, scope, zone, rules),
         }
 
     def beside(self, scope: Scope, told: Flow, applications: frozenset[str]) -> dict[str, Figure]:
@@ -361,8 +374,19 @@ def _delivery(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, sco
         changes = changes[changes["change"].isin(mine)]
     pairs = linked.deployment_changes
     pairs = pairs[pairs["deployment"].isin(deployments["id"])]
-    remedies = dora.remediation(deployments, pairs, linked.changes, incidents)
-    return Delivery(changes, deployments, pairs[pairs["change"].isin(changes["change"])], incidents, remedies)
+    rules, days = told.config.dora, told.config.incidents.link_within_days
+    remedies, no_failures = judged(deployments, pairs, linked.changes, incidents, rules, days)
+    apart = pd.concat([no_failures, _not_laid(linked.excluded_incidents, incidents, whose)], ignore_index=True)
+    return Delivery(changes, deployments, pairs[pairs["change"].isin(changes["change"])], incidents, remedies, apart)
+
+
+def _not_laid(excluded: pd.DataFrame, incidents: pd.DataFrame, whose: frozenset[str] | None) -> pd.DataFrame:
+    """The incidents that make no deployment a failed one: id, reason, at (when they were opened)."""
+    mine = excluded if whose is None else excluded[excluded["application"].isin(whose)]
+    alone = incidents[incidents["deployment"].isna()]
+    parts = [mine, alone.assign(reason=text("laid to no deployment", alone.index))]
+    told = pd.concat([part[["id", "reason", "opened_at"]] for part in parts], ignore_index=True)
+    return told.rename(columns={"opened_at": "at"})
 
 
 def _by_application(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> dict[str, dict[str, Figure]]:

@@ -175,6 +175,11 @@ STAGE = STREAM + '[[streams.stages]]\nname = "Review"\n'
         ),
         pytest.param("production = 1", "production: expected a table, got 1", id="a number instead of a table"),
         pytest.param("[production]\nenvironments = 1", "production.environments: expected a list, got 1", id="environments"),
+        pytest.param('[incidents]\nexclude_titles = ["("]', r"exclude_titles\[0\]: expected a regular expression", id="a pattern"),
+        pytest.param('[dora]\nlead_time_start = "commit"', "dora.lead_time_start: expected 'first_commit', 'opened'", id="a start"),
+        pytest.param('[dora]\nremediation = ["luck"]', r"dora.remediation\[0\]: expected 'incident', 'rollback'", id="a reason"),
+        pytest.param("[dora]\nunplanned_share = 0", "dora.unplanned_share: expected greater than 0, got 0", id="a share"),
+        pytest.param('[[applications]]\nname = "a"\nrepository = "b"\npaths = []', r"paths: expected at least one", id="no paths"),
         pytest.param("[incidents]\nlink_within_days = -1", "incidents.link_within_days: .*, got -1", id="days before"),
         pytest.param(
             '[calendar]\nworkdays = ["monday"]', r"calendar.workdays\[0\]: expected 'mon', 'tue'.*, got 'monday'", id="a day"
@@ -258,6 +263,14 @@ def test_one_event_may_open_and_start_the_same_stage() -> None:
 )
 def test_production_is_a_whole_word_of_the_environment(environment: str, is_production: bool) -> None:
     assert Production().matches(environment) is is_production
+
+
+def test_the_five_metrics_have_their_ends_and_rules() -> None:
+    text = '[dora]\nlead_time_start = "merged"\nremediation = ["incident"]\n[incidents]\nexclude_titles = ["^Planned"]\n'
+    config = parse(text + '[[applications]]\nname = "pay"\nrepository = "mono"\npaths = ["pay/**"]', PLACE)
+    assert (config.dora.lead_time_start, config.dora.remediation, config.dora.revert_within_days) == ("merged", ("incident",), 28)
+    assert config.incidents.exclude_titles == ("^Planned",)
+    assert [(one.name, one.repository, one.paths) for one in config.applications] == [("pay", "mono", ("pay/**",))]
 
 
 def test_production_may_have_another_name() -> None:

@@ -177,7 +177,9 @@ def laid(facts: Facts, **how: Any) -> dict[str, str]:
         pytest.param("app=pay opened=102 deployment=d1", "d1, stated", id="that it names, of another application"),
         pytest.param("opened=102", "d2, guessed", id="the latest"),
         pytest.param("opened=102 deployment=gone", "d2, guessed", id="the latest, where it names one that nobody knows"),
-        pytest.param("opened=100", "d2, guessed", id="at its finish"),
+        pytest.param("opened=100", "d1, guessed", id="at the finish of the latest, which cannot have caused it"),
+        pytest.param("opened=100.001", "d2, guessed", id="just after its finish"),
+        pytest.param("opened=0", None, id="at the finish of the first"),
         pytest.param("opened=99", "d1, guessed", id="before the next"),
         pytest.param("opened=110 detected=99", "d1, guessed", id="noticed before it was opened"),
         pytest.param("opened=99 detected=110", "d1, guessed", id="opened before it was detected"),
@@ -196,7 +198,7 @@ def test_the_deployment_to_which_an_incident_is_laid(told: Told, incident: str, 
 @pytest.mark.parametrize("days", [0, 1, 7, 1e9])
 def test_the_configuration_says_for_how_many_days(told: Told, days: float) -> None:
     facts = told(deployments="d1 at=0", incidents="i1 opened=0\ni2 opened=24\ni3 opened=168\ni4 opened=20000")
-    assert len(laid(facts, link_within_days=days)) == {0: 1, 1: 2, 7: 3, 1e9: 4}[days]
+    assert len(laid(facts, link_within_days=days)) == {0: 0, 1: 1, 7: 2, 1e9: 3}[days]
 
 
 @pytest.mark.parametrize("run", ["env=staging", "result=failure", "result=unknown"])

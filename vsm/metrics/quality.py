@@ -417,7 +417,7 @@ def _backwards(flow: Flow, linked: Links) -> pd.DataFrame:
         for table, frame, begin, end in (
             ("builds", flow.facts.builds, "started_at", "finished_at"),
             ("deployments", flow.facts.deployments, "started_at", "finished_at"),
-            ("incidents", linked.incidents, "opened_at", "resolved_at"),
+            ("incidents", linked.excluded_incidents[linked.excluded_incidents["refused"]], "opened_at", "resolved_at"),
         )
     ]
     return pd.concat(parts, ignore_index=True)[["table", "id", "began", "ended"]].astype({"table": "str"})
@@ -431,11 +431,24 @@ def _of_incidents(linked: Links) -> Iterator[Finding]:
         "they are not in the change fail rate",
         "name the deployment or at least the application in the incident",
     )
+    apart = linked.excluded_incidents
     yield Finding(
-        "incidents left out by a label",
-        linked.excluded_incidents[columns],
+        "incidents left out by a label or title",
+        apart.loc[~apart["refused"], [*columns, "reason"]],
         "they are in no number",
-        "nothing to mend: [incidents] exclude_labels says so",
+        "nothing to mend: [incidents] exclude_labels and exclude_titles say so",
+    )
+    yield Finding(
+        "incidents refused for their dates",
+        apart.loc[apart["refused"], [*columns, "resolved_at", "reason"]],
+        "they are in no number",
+        "correct the dates in the incidents' source",
+    )
+    yield Finding(
+        "changes that no path rule places",
+        linked.unplaced_changes,
+        "no deployment of their repository's applications brings them: they have no lead time",
+        "add their paths to an [[applications]] table; read paths with changed_paths = true",
     )
 
 

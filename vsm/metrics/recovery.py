@@ -35,13 +35,13 @@ def recovery_stream(recovery: Figure, frequency: Figure, fail_rate: Figure, inci
     recovery time, whose rows these are. Detection ends when the first of its incidents was detected,
     else opened; response when somebody took it on. Without an incident all of it is mending.
     """
-    rows = recovery.rows[["deployment", "deployed_at", "recovered_at"]]
+    rows = recovery.rows[["deployment", "recovered_at"]].assign(begins=_ago(recovery.rows, "recovered_at"))
     linked = incidents.dropna(subset="deployment")
     linked = linked.assign(noticed_at=linked[["detected_at", "opened_at"]].min(axis=1))
     first = linked.sort_values(["noticed_at", "id"], kind="stable").drop_duplicates("deployment").set_index("deployment")
     rows = rows.assign(**{name: looked_up(rows["deployment"], first[name]) for name in ("noticed_at", "acknowledged_at")})
     alone = ~rows["deployment"].isin(first.index)
-    parts = pd.concat([spans(rows[~alone], STEPS, "deployed_at"), spans(rows[alone], MENDED, "deployed_at")])
+    parts = pd.concat([spans(rows[~alone], STEPS, "begins"), spans(rows[alone], MENDED, "begins")])
     often, share = frequency.values["per_week"], fail_rate.values["value"]
     return Stream(None if often is None or share is None else often * share, len(rows), together(_in_order(parts)))
 
@@ -52,8 +52,14 @@ def happy_path(lead_time: Figure, changes: pd.DataFrame, frequency: Figure) -> S
     `lead_time`: the change lead time, whose rows these are. Draft: opened, but not yet ready for review.
     """
     about = changes[["change", "opened_at", "ready_at", "first_review_at"]]
-    rows = lead_time.rows[["change", "first_commit_at", "merged_at", "deployed_at"]].merge(about, on="change", how="left")
-    return Stream(frequency.values["per_week"], len(rows), together(spans(rows, HAPPY, "first_commit_at")))
+    rows = lead_time.rows[["change", "merged_at", "deployed_at"]].assign(begins=_ago(lead_time.rows, "deployed_at"))
+    parts = spans(rows.merge(about, on="change", how="left"), HAPPY, "begins")
+    return Stream(frequency.values["per_week"], len(rows), together(parts))
+
+
+def _ago(rows: pd.DataFrame, end: str) -> pd.Series:
+    """When each way began: its hours before its end, since configuration says where it begins."""
+    return rows[end] - pd.to_timedelta(rows["hours"] * 3600, unit="s").round("us")
 
 
 def _in_order(parts: pd.DataFrame) -> pd.DataFrame:

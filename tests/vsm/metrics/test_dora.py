@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm.changes import COLUMNS as CHANGE_COLUMNS
+from vsm.config import Dora
 from vsm.metrics import dora
 from vsm.metrics.figure import Figure, wilson
 from vsm.scope import Scope
@@ -152,9 +153,10 @@ def test_each_of_the_four_reasons_is_found_and_says_by_what() -> None:
         "the incident names the deployment",
         "returned to a version that was live before",
         "c5 reverts c4",
-        "a change's branch says hotfix",
+        "a change's branch says hotfix: guessed to mend the deployment just before it",
     ]
-    assert found["strength"].tolist() == ["stated", "stated", "named", "named"]
+    assert found["strength"].tolist() == ["stated", "stated", "named", "guessed"]
+    assert found["unplanned"].tolist() == [False, True, True, True]
 
 
 def test_a_deployment_has_all_its_reasons_the_incident_first() -> None:
@@ -489,7 +491,8 @@ def test_the_fail_rate_is_of_successful_deployments_each_counted_once() -> None:
     )
     assert figure.rule == (
         "2 of 5 successful production deployments from 2026-03-02 to 2026-03-30 needed remediation: 1 by a linked incident, "
-        "1 by a hotfix (each counted once, by the first of these that it has); 1 failed run counted apart"
+        "1 by a hotfix (each counted once, by the first of these that it has); 1 failed run counted apart; "
+        "remediation is a linked incident, a rollback, a revert within 28 days, a hotfix"
     )
     assert why(figure) == {"d6": "the run failed: it is counted apart"}
 
@@ -616,17 +619,20 @@ def test_rework_is_the_share_of_rollbacks_reverts_and_hotfixes() -> None:
     assert figure.rows.loc[figure.rows["unplanned"], ["deployment", "reason", "mends", "rule"]].to_numpy().tolist() == [
         ["d3", "rollback", "d2", "rollback after d2: returned to a version that was live before"],
         ["d5", "revert", "d4", "revert after d4: c5 reverts c4"],
-        ["d7", "hotfix", "d6", "hotfix after d6: a change's branch says hotfix"],
+        ["d7", "hotfix", "d6", "hotfix after d6: a change's branch says hotfix: guessed to mend the deployment just before it"],
     ]
     assert figure.rule == (
         "3 of 8 successful production deployments from 2026-03-02 to 2026-03-30 were unplanned and mended a deployment that "
-        "had failed: 1 as a rollback, 1 as a revert, 1 as a hotfix (each counted once, by the first of these that it has)"
+        "had failed: 1 as a rollback, 1 as a revert, 1 as a hotfix (each counted once, by the first of these that it has); 0 more "
+        "brought a remedy among other changes and were planned; remediation is a linked incident, a rollback, a revert within 28 "
+        "days, a hotfix; a remedy is unplanned if it is a rollback, an incident of what it mends was open, or at least 50% of its "
+        "changes are reverts or hotfixes"
     )
 
 
 def test_a_deployment_that_mends_several_is_unplanned_once() -> None:
-    made = deployments("d1 03-02T10:00", "d2 03-03T10:00", "d3 03-04T10:00 hotfix=1")
-    figure = rework(made, changes("c1", "c3 reverts=c1"), pairs("d1: c1", "d3: c3"))
+    made = deployments("d1 03-02T10:00", "d2 03-03T10:00", "d3 03-04T10:00")
+    figure = rework(made, changes("c1", "c2", "c3 reverts=c1", "c4 reverts=c2"), pairs("d1: c1", "d2: c2", "d3: c3 c4"))
 
     assert (figure.values["unplanned"], figure.n) == (1, 3)
     assert figure.rows["mends"].dropna().tolist() == ["d1, d2"]
@@ -657,6 +663,65 @@ def test_one_application_is_measured_by_giving_only_its_deployments() -> None:
     assert dora.deployment_rework_rate(shop, found, scope(), UTC).values["value"] == 1 / 2
     assert dora.failed_deployment_recovery_time(shop, found, scope(), UTC).values["p50"] == 2
     assert dora.change_fail_rate(made[made["application"] == "payments"], found, scope(), UTC).values["value"] == 0
+
+
+# What the configuration says. ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rules", "hours", "said"),
+    [
+        pytest.param({}, 20, {"start": "first commit", "end": "in production"}, id="from the first commit to the finish"),
+        pytest.param({"lead_time_start": "opened"}, 16, {"start": "opened", "end": "in production"}, id="from opened"),
+        pytest.param({"lead_time_start": "merged"}, 8, {"start": "merged", "end": "in production"}, id="from merged"),
+        pytest.param({"lead_time_end": "started"}, 19, {"start": "first commit", "end": "deployment begun"}, id="to its start"),
+    ],
+)
+def test_lead_time_has_the_ends_that_the_configuration_says(rules: dict[str, Any], hours: float, said: dict[str, str]) -> None:
+    of = changes("c1 first=03-02T00:00 opened=03-02T04:00 merged=03-02T12:00", "c2 first=03-02T21:00 opened=03-02T22:00")
+    made = deployments("d1 03-02T20:00").assign(started_at=at("03-02T19:00"))
+    figure = dora.change_lead_time(of, made, pairs("d1: c1 c2"), scope(), UTC, rules=Dora(**rules))
+
+    assert figure.rows[["change", "hours"]].to_numpy().tolist() == [["c1", hours]]
+    assert figure.said == said
+    assert set(why(figure)) == {"c2"}
+
+
+def test_changes_of_some_authors_and_labels_are_left_out_and_counted() -> None:
+    of = changes(*(f"c{place} first=03-02T00:00 merged=03-02T04:00" for place in range(5)))
+    of = of.assign(author=["ann", "fixer[bot]", "Bo", None, "cy"], labels=[None, None, None, "bug;Dependencies", "independencies"])
+    rules = Dora(exclude_authors=("b*",), exclude_bots=True, exclude_labels=("dependencies",))
+    figure = dora.change_lead_time(of, deployments("d1 03-02T20:00"), pairs("d1: c0 c1 c2 c3"), scope(), UTC, rules=rules)
+
+    assert figure.rows["change"].tolist() == ["c0"]
+    assert (figure.n, figure.of) == (1, 2)
+    assert why(figure) == {
+        "c1": "its author is a bot",
+        "c2": "its author is in [dora] exclude_authors",
+        "c3": "its label dependencies is in [dora] exclude_labels",
+        "c4": "merged, not in production by 2026-03-30",
+    }
+    assert "3 left out by [dora]" in figure.rule
+
+
+def test_failed_runs_count_as_failures_where_the_configuration_says_so() -> None:
+    made = deployments("d1 03-02T10:00", "d2 03-03T10:00 result=failure", "d3 03-03T11:00", "d4 03-03T12:00 result=cancelled")
+    figure = dora.change_fail_rate(made, remedies(made), scope(), UTC, Dora(failed_runs_count=True))
+
+    assert (figure.values["value"], figure.values["failed"], figure.n, figure.of) == (1 / 3, 1, 3, 3)
+    assert figure.rows["deployment"].tolist() == ["d1", "d2", "d3"]
+    assert figure.rows["rule"].dropna().tolist() == ["the run failed"]
+    assert set(why(figure)) == {"d4"}
+    assert "1 of 3 production runs from 2026-03-02 to 2026-03-30 needed remediation: 1 by a failed run" in figure.rule
+
+
+def test_recovery_may_begin_when_the_incident_was_opened() -> None:
+    made = deployments("d1 03-02T10:00", "d2 03-03T10:00", "d3 03-03T12:00 rollback_of=d2")
+    found = remedies(made, incidents("i1 d1 03-02T11:00 03-02T13:00", "i2 d1 03-02T12:00 03-02T15:00"))
+    figure = dora.failed_deployment_recovery_time(made, found, scope(), UTC, Dora(recovery_start="opened"))
+
+    assert figure.rows[["deployment", "hours"]].to_numpy().tolist() == [["d1", 4], ["d2", 2]]
+    assert "from the opening of its first incident, else its finish," in figure.rule
 
 
 # Nothing at all. -------------------------------------------------------------------------------------------------------
@@ -745,6 +810,34 @@ def test_who_counts_who_is_left_out_and_the_weeks_add_up(world: World) -> None:
         assert not set(ids) & set(figure.left_out["id"])
         assert figure.series is not None
         assert figure.series["n"].sum() == figure.n
+
+
+@given(worlds(), st.integers(0, 11), st.floats(-200, 200), st.none() | st.floats(0, 500))
+@settings(deadline=None, max_examples=40)
+def test_adding_an_incident_never_lowers_the_fail_rate(world: World, place: int, hours: float, lasting: float | None) -> None:
+    made, of, brought, happened = world
+    if made.empty:
+        return
+    bad = made.iloc[place % len(made)]
+    when = bad["finished_at"] + pd.Timedelta(hours=hours)
+    row = {"id": "new", "deployment": bad["id"], "rule": "named", "strength": "stated", "opened_at": when}
+    row |= {"resolved_at": None if lasting is None else when + pd.Timedelta(hours=lasting)}
+    more = pd.concat([happened, frame([row], {name: str(kind) for name, kind in happened.dtypes.items()})], ignore_index=True)
+    for metric in (dora.change_fail_rate, dora.deployment_rework_rate):
+        before, after = (metric(made, dora.remediation(made, brought, of, one), scope(), UTC) for one in (happened, more))
+        assert after.n == before.n
+        assert (after.values["value"] or 0) >= (before.values["value"] or 0)
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=12)
+def test_the_order_of_rows_changes_nothing(world: World, dice: Any) -> None:
+    shuffled = [part.iloc[dice.sample(range(len(part)), len(part))].reset_index(drop=True) for part in world]
+    made, of, brought, happened = shuffled
+    for here, there in zip(every(*world, UTC), every(made, of, brought, happened, UTC), strict=True):
+        assert (here.n, here.values, here.of, here.rule, here.said) == (there.n, there.values, there.of, there.rule, there.said)
+        pd.testing.assert_frame_equal(here.rows, there.rows)
+        assert sorted(here.left_out["id"] + here.left_out["reason"]) == sorted(there.left_out["id"] + there.left_out["reason"])
 
 
 @given(worlds())

@@ -23,7 +23,8 @@ def failures(*rows):
     """(deployment, deployed, recovered)"""
     names, deployed, recovered = zip(*rows, strict=True) if rows else ((), (), ())
     told = pd.DataFrame({"deployment": names, "deployed_at": at(deployed), "recovered_at": at(recovered)})
-    return figure(told.astype({"deployment": "str", "deployed_at": TIME, "recovered_at": TIME}))
+    told = told.astype({"deployment": "str", "deployed_at": TIME, "recovered_at": TIME})
+    return figure(told.assign(hours=(told["recovered_at"] - told["deployed_at"]).dt.total_seconds() / 3600))
 
 
 def incidents(*rows):
