@@ -38,5 +38,5 @@ def test_what_is_flagged_or_waits_for_another_ticket_is_blocked(measured: Callab
     }  # fmt: skip
     figure = found.figures["blocked_by"]
     assert figure.rows[["item", "blocked_by", "status"]].to_numpy().tolist() == [["PAY-1", "PAY-2", "Todo"]]
-    assert (figure.values["now"], figure.of) == (1, 4)
+    assert figure.values == {"now": 1, "share": 0.25}
     assert list(figure.left_out["id"]) == ["PAY-4"]

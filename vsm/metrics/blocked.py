@@ -99,7 +99,7 @@ def blocked_by(items: pd.DataFrame, links: pd.DataFrame, tickets: pd.DataFrame, 
     """Blocked by other tickets: items in progress of which a link says that a ticket blocks them that is not resolved.
 
     As things are now, a row for each such link. No source tells since when a link is there, so no
-    hours are told. `ended`: the items of all streams that are done or cancelled, whether or not
+    hours are told. share: of all items in progress. `ended`: the items of all streams that are done or cancelled, whether or not
     their tracker says that they are resolved.
     """
     begun = items[items["state"] == "in progress"]
@@ -117,14 +117,13 @@ def blocked_by(items: pd.DataFrame, links: pd.DataFrame, tickets: pd.DataFrame, 
     count = int(rows["item"].nunique())
     return Figure(
         "blocked_by",
-        {"now": float(count) if len(begun) else None},
+        {"now": float(count) if len(begun) else None, "share": count / len(begun) if len(begun) else None},
         count,
         "items",
         definition(blocked_by),
         'by links in words such as "blocks" or "is blocked by", from either end',
         rows,
         pd.DataFrame({"id": unknown["item"], "reason": "the ticket that blocks it was not read: " + unknown["blocked_by"]}),
-        of=len(begun),
     )
 
 

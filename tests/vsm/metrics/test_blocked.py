@@ -112,7 +112,8 @@ def by_links(path: Build, *links: str, resolved: str = "", ended: str = "") -> A
 def test_items_in_progress_that_another_ticket_blocks(path: Build, links: list[str], rows: list[str]) -> None:
     found = by_links(path, *links)
     assert list(found.rows["item"] + " " + found.rows["blocked_by"]) == rows
-    assert (found.values, found.of) == ({"now": len({row.split()[0] for row in rows})}, 2)
+    count = len({row.split()[0] for row in rows})
+    assert (found.values, found.n) == ({"now": count, "share": count / 2}, count)
 
 
 def test_a_row_says_what_blocks_and_where_the_item_stands(path: Build) -> None:
@@ -135,4 +136,4 @@ def test_a_ticket_that_was_never_read_is_left_out_and_named(path: Build) -> None
 def test_with_nothing_in_progress_nobody_is_counted(path: Build) -> None:
     none = pd.DataFrame({name: pd.Series(dtype="str") for name in ("ticket", "kind", "other", "key", "title", "status")})
     tickets = none.assign(resolved_at=pd.Series(dtype=TIME))
-    assert blocked_by(path("").items, none, tickets, pd.Series(dtype="str")).values == {"now": None}
+    assert blocked_by(path("").items, none, tickets, pd.Series(dtype="str")).values == {"now": None, "share": None}
