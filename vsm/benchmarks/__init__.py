@@ -1,0 +1,1 @@
+"""Published figures as data; what they are and whose is in NOTICE."""
