@@ -43,8 +43,9 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of the report and do nothing else.")
+@click.option("--benchmarks", "industry", metavar="INDUSTRY", help="Put published survey answers beside it: an industry's, or all.")
 @scoped
-def report(form: str, only_schema: bool, **options: Any) -> None:
+def report(form: str, only_schema: bool, industry: str | None, **options: Any) -> None:
     """Every number of the dashboard, without a browser."""
     from vsm import report as reports  # pandas is a second's import, and --help needs none
     from vsm.schema import schema
@@ -52,10 +53,20 @@ def report(form: str, only_schema: bool, **options: Any) -> None:
     if only_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
+    _known(industry)
     measures, harvests = measured(**options)
-    told = reports.document(measures, harvests)
+    told = reports.document(measures, harvests, industry)
     written = {"json": lambda: json.dumps(told, indent=2, ensure_ascii=False) + "\n", "text": lambda: reports.text(told)}
     click.echo(written.get(form, lambda: reports.markdown(told))(), nl=False)
+
+
+def _known(industry: str | None) -> None:
+    """Raises UsageError for an industry that nothing is published of."""
+    if industry is not None:
+        from vsm.metrics.benchmarks import groups
+
+        if industry not in groups():
+            raise UsageError(f"no published answers of {industry!r}; expected one of {', '.join(groups())}")
 
 
 @click.command()
@@ -97,7 +108,7 @@ def measured(
     team: str | None,
     start: str | None,
     end: str | None,
-    definition: str,
+    definition: Any,
     policy: Any,
     level: Any = None,
 ) -> tuple[Any, pd.DataFrame]:
@@ -107,8 +118,6 @@ def measured(
     from vsm import store as stores
     from vsm.scope import Scope, instant, window
 
-    if definition != "vsm":
-        raise UsageError(f"only the definition 'vsm' is built so far, not {definition!r}")
     told = configuration.load(config)
     with stores.opened(store, create=False) as engine:
         facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
@@ -119,6 +128,6 @@ def measured(
             raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)
         scope = Scope(first, last, stream=stream, application=application, team=team)
-        return measure.measure(flow, scope, policy), harvests
+        return measure.measure(flow, scope, policy, definition), harvests
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -8,7 +8,7 @@ import networkx as nx
 import pandas as pd
 
 from vsm import figures as by_name
-from vsm import stream
+from vsm import presets, stream
 from vsm.deployed import applications
 from vsm.frames import text
 from vsm.lever import Lever, lever
@@ -30,6 +30,7 @@ from vsm.metrics import (
     stages,
     waste,
 )
+from vsm.metrics.beside import Difference
 from vsm.metrics.constraint import Constraint
 from vsm.metrics.figure import Figure
 from vsm.metrics.periods import months
@@ -37,6 +38,7 @@ from vsm.metrics.policies import Policy
 from vsm.metrics.remediation import judged
 from vsm.metrics.waste import Waste
 from vsm.pipeline import Flow, StreamFlow
+from vsm.presets import Definition
 from vsm.scope import Scope
 from vsm.workflow import Workflow
 
@@ -62,7 +64,9 @@ class Measures:
     where several streams are looked at at once: it stands under each of ``streams`` then.
     ``applications``: the DORA figures of each. ``happy_path``
     and ``recovery_stream``: the ways of changes and of failed deployments. ``policy``: whose way of
-    reading visits cycle times, times in stage and cumulative flow follow.
+    reading visits cycle times, times in stage and cumulative flow follow. ``definition``: whose DORA
+    figures these are, with ``ours`` beside them where they are another tool's; ``delivery``: the
+    frames that they are made of.
     """
 
     scope: Scope
@@ -78,6 +82,7 @@ class Measures:
     happy_path: recovery.Stream
     recovery_stream: recovery.Stream
     quality: pd.DataFrame
+    delivery: "Delivery"
     workflow: Workflow | None = None
     stages: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
@@ -90,6 +95,9 @@ class Measures:
     applications: dict[str, dict[str, Figure]] = field(default_factory=dict)
     policy: Policy = "vsm"
     _part_times: Callable[[], pd.DataFrame] = field(default=lambda: pd.DataFrame(), repr=False, compare=False)
+    definition: Definition = "vsm"
+    ours: dict[str, Figure] = field(default_factory=dict)
+    _compared: Callable[[], tuple[Difference, ...]] = field(default=lambda: (), repr=False, compare=False)
     _levered: Callable[[], Lever | None] = field(default=lambda: None, repr=False, compare=False)
     _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
     _monthly: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
@@ -120,12 +128,17 @@ class Measures:
         """The DORA figures of each team: of its own items' changes, and of the applications that these go to."""
         return self._teamed()
 
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The DORA numbers of `definition` beside ours, with the reasons; none where it is ours."""
+        return self._compared()
+
     def figure(self, name: str) -> Figure | None:
         """A figure by its name (`vsm.figures.names`), those too that are made when they are asked for; None for no such name."""
         return by_name.figure(self, name)
 
 
-def measure(told: Flow, scope: Scope, policy: Policy = "vsm") -> Measures:
+def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm") -> Measures:
     """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
     chosen = _streams(told, scope)
     parts = {one.name: _stream(told, one, scope, policy) for one in chosen}
@@ -134,7 +147,11 @@ def measure(told: Flow, scope: Scope, policy: Policy = "vsm") -> Measures:
     else:
         every = cache(lambda: waste.together([part.waste for part in parts.values()]))
         whole = replace(_measures(told, chosen, scope, policy), streams=parts, _wasted=every)
-    return replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
+    whole = replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
+    if definition == "vsm":
+        return whole
+    apart = {name: _delivery(told, frozenset({name}), whole.items, scope) for name in whole.applications}
+    return presets.applied(whole, definition, apart)
 
 
 def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
@@ -243,6 +260,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         _part_times=cache(
             lambda: dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora)
         ),
+        delivery=shipped,
         accurate=sent_back.percent_complete_accurate,
         quality=quality.quality(told, chosen),
         policy=policy,

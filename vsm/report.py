@@ -6,21 +6,25 @@ from typing import Any
 import pandas as pd
 
 from vsm.measure import Measures
+from vsm.metrics import benchmarks
+from vsm.metrics.beside import NAMES, Difference, worded
 from vsm.metrics.figure import Figure
 from vsm.metrics.recovery import Stream
 
 Document = dict[str, Any]
-DEFINITION = "vsm"
 
 
-def document(measures: Measures, harvests: pd.DataFrame) -> Document:
-    """The report of a scope, as `vsm.schema` describes it. What is not known is None; durations are hours, rates fractions."""
+def document(measures: Measures, harvests: pd.DataFrame, industry: str | None = None) -> Document:
+    """The report of a scope, as `vsm.schema` describes it. What is not known is None; durations are hours, rates fractions.
+
+    `industry`: whose published answers to put beside it ("all" for everybody's), only if they are asked for.
+    """
     scope, flow = measures.scope, measures.flow
     harvests = harvests[harvests["kind"] != "rebuild"]  # it reads no source
     ended = harvests.loc[harvests["status"] == "done", "finished_at"].max()
     return {
         "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},
-        "definition": DEFINITION,
+        "definition": measures.definition,
         "policy": measures.policy,
         "timezone": flow.config.timezone,
         "store": {"last_harvest": _time(ended)},
@@ -32,7 +36,29 @@ def document(measures: Measures, harvests: pd.DataFrame) -> Document:
         "applications": [{"application": name, "dora": _dora(figures, None)} for name, figures in measures.applications.items()],
         "teams": [{"team": name, "dora": _dora(figures, None)} for name, figures in measures.teams.items()],
         "months": [_month(row) for row in measures.months.to_dict("records")],
+        "dora_differences": [_difference(one) for one in measures.differences],
+        **({} if industry is None else {"benchmarks": _benchmarks(measures, industry)}),
     }
+
+
+def _benchmarks(measures: Measures, industry: str) -> Document:
+    """Published answers beside ours, by our definition whichever the report is of, with what they are worth."""
+    found, clusters = benchmarks.benchmarks(measures.ours or measures.figures, industry), benchmarks.clusters()
+    return {
+        "industry": industry,
+        "note": f"{benchmarks.NOTE}; {benchmarks.OVERLAP}",
+        "source": benchmarks.SOURCE,
+        "quick_check": [{name: _plain(value) for name, value in row.items()} for row in found.to_dict("records")],
+        "warning": benchmarks.WARNING,
+        "clusters": [{name: _plain(value) for name, value in row.items()} for row in clusters.to_dict("records")],
+    }
+
+
+def _difference(one: Difference) -> Document:
+    """One metric by our definition and another tool's; each step tells the number once its rule is the other tool's, too."""
+    steps = [{"reason": step.reason, "rows": step.rows, "value": _number(step.value)} for step in one.steps]
+    told = {"metric": one.metric, "unit": one.unit, "ours": _number(one.ours), "theirs": _number(one.theirs), "shown": one.shown}
+    return {**told, "reason": one.reason, "rows": one.rows, "steps": steps}
 
 
 def _sources(harvests: pd.DataFrame) -> list[Document]:
@@ -181,13 +207,14 @@ def _constraint(measures: Measures) -> Document | None:
 def _dora(figures: dict[str, Figure], parts: pd.DataFrame | None) -> Document:
     recovery = figures["failed_deployment_recovery_time"]
     told = [] if parts is None else parts.to_dict("records")
-    by_part = {row["part"]: {"p50": _number(row["p50"]), "p85": _number(row["p85"]), "n": int(row["n"])} for row in told}
+    numbers = ("p50", "p85", "mean") if parts is not None and "mean" in parts else ("p50", "p85")
+    by_part = {row["part"]: {name: _number(row[name]) for name in numbers} | {"n": int(row["n"])} for row in told}
     frequency = figures["deployment_frequency"]
     return {
         "deployment_frequency": {**_values(frequency, "per_week"), "days": _whole(frequency.values.get("days"))},
-        "change_lead_time": {**_values(figures["change_lead_time"], "p50", "p85"), "parts": by_part},
+        "change_lead_time": {**_percentiles(figures["change_lead_time"]), "parts": by_part},
         "change_fail_rate": _rate(figures["change_fail_rate"], "failed"),
-        "failed_deployment_recovery_time": {**_values(recovery, "p50", "p85"), "open": _whole(recovery.values.get("open"))},
+        "failed_deployment_recovery_time": {**_percentiles(recovery), "open": _whole(recovery.values.get("open"))},
         "deployment_rework_rate": _rate(figures["deployment_rework_rate"], "unplanned"),
     }
 
@@ -204,6 +231,11 @@ def _way(way: Stream) -> Document:
 def _month(row: dict[str, Any]) -> Document:
     numbers = {name: _number(row[name]) for name in ("value", "low", "high")}
     return {"month": f"{row['month']:%Y-%m}", "whole": bool(row["whole"]), "metric": row["metric"], **numbers, "n": int(row["n"])}
+
+
+def _percentiles(figure: Figure) -> Document:
+    """p50 and p85, and the mean where a definition asks for that."""
+    return _values(figure, "p50", "p85", *(["mean"] if "mean" in figure.values else []))
 
 
 def _rate(figure: Figure, count: str) -> Document:
@@ -271,7 +303,7 @@ def _count(value: float | None) -> str:
 def tables(told: Document, name: str = "") -> Iterable[Table]:
     """The document as tables: a title, its columns, its rows."""
     prefix = f"{name}: " if name else ""
-    yield f"{prefix}DORA", ("metric", "value", "n", "more"), [*_dora_rows(told["dora"]), *_beside_rows(told)]
+    yield f"{prefix}DORA", ("metric", "value", "n", "more"), [*_dora_rows(told["dora"]), *_more_rows(told)]
     for title, key in (("first commit to production", "happy_path"), ("failed deployment to restored", "recovery_stream")):
         if told[key]["n"]:
             yield f"{prefix}{title}", ("step", "p50", "p85", "mean of all", "n"), _way_rows(told[key])
@@ -300,11 +332,11 @@ def _dora_rows(dora: Document) -> list[tuple[str, ...]]:
     weekly = NONE if often["per_week"] is None else f"{often['per_week']:.2f} a week"
     return [
         ("deployment frequency", weekly, _count(often["n"]), f"on {_count(often['days'])} days"),
-        ("change lead time", duration(lead["p50"]), _count(lead["n"]), f"p85 {duration(lead['p85'])}"),
+        ("change lead time", _middle(lead), _count(lead["n"]), f"p85 {duration(lead['p85'])}"),
         ("change fail rate", share(fail["value"]), _count(fail["n"]), _interval(fail, "failed")),
         (
             "failed deployment recovery time",
-            duration(recovery["p50"]),
+            _middle(recovery),
             _count(recovery["n"]),
             f"p85 {duration(recovery['p85'])}, {_count(recovery['open'])} open",
         ),
@@ -312,7 +344,7 @@ def _dora_rows(dora: Document) -> list[tuple[str, ...]]:
     ]
 
 
-def _beside_rows(told: Document) -> list[tuple[str, ...]]:
+def _more_rows(told: Document) -> list[tuple[str, ...]]:
     """What stands beside the five: batch size and reliability."""
     batch, up, taken = told["batch_size"], told["reliability"]["availability"], told["reliability"]["time_to_acknowledge"]
     more = f"p85 {_count(batch['p85'])}; {_count(batch['commits_p50'])} commits, {_count(batch['lines_p50'])} lines (p50)"
@@ -331,9 +363,15 @@ def _way_rows(way: Document) -> list[tuple[str, ...]]:
     ]
 
 
+def _middle(figure: Document) -> str:
+    return f"mean {duration(figure['mean'])}" if figure.get("mean") is not None else duration(figure["p50"])
+
+
 def _interval(rate: Document, count: str) -> str:
     if rate["value"] is None:
         return ""
+    if rate["low"] is None:
+        return f"{_count(rate[count])} {count}"
     return f"{_count(rate[count])} {count}; 95 % interval {share(rate['low'])} to {share(rate['high'])}"
 
 
@@ -409,6 +447,13 @@ def heading(told: Document) -> list[str]:
         f"Source {one['source']}: {one['speaks_of'] or 'no scope told'}, read {one['read_at']}, {one['status']}."
         for one in told["sources"]
     ]
+    if "benchmarks" in told:
+        published = told["benchmarks"]
+        lines += [
+            f"Benchmarks, scores: {published['note']}.",
+            f"Benchmarks, clusters: {published['warning']}.",
+            f"Benchmarks' source: {published['source']}.",
+        ]
     bodies = [told, *told["streams"]] if told["workflow"] is None else [told]
     lines += [note for body in bodies if body["workflow"] for note in body["workflow"]["notes"]]
     return lines
@@ -424,10 +469,46 @@ def sections(told: Document) -> list[Table]:
     if told["stages"] is None:
         for stream in told["streams"]:
             found += tables(stream, stream["stream"])
+    if told["dora_differences"]:
+        name = NAMES[told["definition"]]
+        rows = [row for one in told["dora_differences"] for row in _beside_rows(one)]
+        found.append((f"beside {name}'s numbers", ("metric", "ours", name, "why, one rule after another"), rows))
+    if "benchmarks" in told:
+        found += _benchmark_tables(told["benchmarks"])
     quality: list[tuple[str, ...]] = [(row["check"], _count(row["rows"]), row["effect"], row["remedy"]) for row in told["quality"]]
     if quality:
         found.append(("data quality", ("check", "rows", "effect", "remedy"), quality))
     return found
+
+
+def _beside_rows(one: Document) -> list[tuple[str, ...]]:
+    """A metric by both definitions, a row for each rule that makes a difference, with the number since."""
+    shown = f', shown as "{one["shown"]}"' if one["shown"] else ""
+    first = (one["metric"].replace("_", " "), worded(one["ours"], one["unit"]), worded(one["theirs"], one["unit"]) + shown)
+    steps = [f"{step['reason']}: {worded(step['value'], one['unit'])}" for step in one["steps"]] or ["both count the same"]
+    return [(*first, steps[0]), *(("", "", "", step) for step in steps[1:])]
+
+
+def _benchmark_tables(told: Document) -> list[Table]:
+    """The published answers as two tables; what they are worth stands in the heading."""
+    quick: list[tuple[str, ...]] = [
+        (
+            row["metric"].replace("_", " "),
+            row["answer"] or NONE,
+            NONE if row["score"] is None else f"{row['score']:.1f}",
+            str(row["year"]),
+            f"{row['mean']:.1f} (sd {row['sd']:.1f})",
+            NONE if row["distance"] is None else f"{row['distance']:+.1f} sd",
+        )
+        for row in told["quick_check"]
+    ]
+    names = ("year", "cluster", "deployment_frequency", "change_lead_time", "recovery_time", "change_fail_rate")
+    clusters = [tuple(str(row[name]) for name in names) for row in told["clusters"]]
+    head = ("metric", "ours among the answers", "score", "edition", "their mean", "ours to theirs")
+    return [
+        (f"benchmarks: Quick Check scores 0 to 10, industry {told['industry']}", head, quick),
+        ("benchmarks: clusters by report year, no standards", tuple(name.replace("_", " ") for name in names), clusters),
+    ]
 
 
 def text(told: Document) -> str:

@@ -44,6 +44,28 @@ DORA = _object(
 )
 STEPS = _object(per_week=NUMBER, n=COUNT, steps=_list(_object(step=TEXT, p50=NUMBER, p85=NUMBER, mean=NUMBER, n=COUNT)))
 MONTH = _object(month=TEXT, whole={"type": "boolean"}, metric=TEXT, value=NUMBER, low=NUMBER, high=NUMBER, n=COUNT)
+# The same metric by ours and another tool's definition; each step's value is the number once its rule is the other's, too.
+DIFFERENCE = _object(
+    metric=TEXT,
+    unit=TEXT,
+    ours=NUMBER,
+    theirs=NUMBER,
+    shown=TEXT_OR_NONE,
+    reason=TEXT,
+    rows=COUNT,
+    steps=_list(_object(reason=TEXT, rows=COUNT, value=NUMBER)),
+)
+# Only where it was asked for.
+BENCHMARKS = _object(
+    industry=TEXT,
+    note=TEXT,
+    source=TEXT,
+    warning=TEXT,
+    quick_check=_list(
+        _object(metric=TEXT, value=NUMBER, answer=TEXT_OR_NONE, score=NUMBER, year=COUNT, mean=NUMBER, sd=NUMBER, distance=NUMBER)
+    ),
+    clusters=_list(_object(year=COUNT, cluster=TEXT, source=TEXT)),
+)
 EDGE = {"from": TEXT, "to": TEXT}
 BODY: dict[str, Schema] = {
     "flow": _object(
@@ -110,6 +132,13 @@ BODY: dict[str, Schema] = {
 
 def schema() -> Schema:
     """The report's schema. What is not known is null, never 0; durations are hours, rates fractions."""
+    told = _report()
+    told["properties"]["benchmarks"] = BENCHMARKS
+    return told
+
+
+def _report() -> Schema:
+    """What every report has."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Value-stream and DORA report",
@@ -127,5 +156,6 @@ def schema() -> Schema:
             applications=_list(_object(application=TEXT, dora=DORA)),
             teams=_list(_object(team=TEXT, dora=DORA)),
             months=_list(MONTH),
+            dora_differences=_list(DIFFERENCE),
         ),
     }

@@ -128,6 +128,67 @@ def test_explain_in_words_names_definition_rule_rows_and_what_was_left_out(vsm, 
     assert all(word in out for word in ("Value:", "n:", "Rule:", "ROWS", "LEFT OUT"))
 
 
+def quoted(figure):
+    """The number of a metric that is quoted first."""
+    return next((figure[name] for name in ("per_week", "p50", "mean", "value") if figure.get(name) is not None), None)
+
+
+@pytest.mark.parametrize("definition", ["devlake", "middleware"])
+def test_another_definition_s_report_has_the_same_keys_and_what_makes_the_difference_to_ours(vsm, definition):
+    ours = valid(vsm("report", "--format", "json", "--stream", "platform")[1])
+    theirs = valid(vsm("report", "--format", "json", "--stream", "platform", "--definition", definition)[1])
+
+    assert (ours["definition"], ours["dora_differences"]) == ("vsm", [])
+    assert theirs["definition"] == definition
+    assert set(theirs) == set(ours)
+    assert {name: set(theirs["dora"][name]) >= set(ours["dora"][name]) for name in ours["dora"]} == dict.fromkeys(
+        ours["dora"], True
+    )
+    assert [one["metric"] for one in theirs["dora_differences"]] == list(ours["dora"])
+    for one in theirs["dora_differences"]:
+        places = [ours["dora"][one["metric"]], theirs["dora"][one["metric"]]]
+        quoted = [
+            next((place[n] for n in ("per_week", "p50", "mean", "value") if place.get(n) is not None), None) for place in places
+        ]
+        assert quoted == [one["ours"], one["theirs"]]
+        assert (one["steps"][-1]["value"] if one["steps"] else one["ours"]) == pytest.approx(one["theirs"])
+        assert sum(step["rows"] for step in one["steps"]) == one["rows"]
+    assert theirs["dora"]["deployment_rework_rate"]["value"] is None
+    rest = ("flow", "stages", "moves", "handoffs", "rework", "coverage", "quality")
+    assert {name: theirs[name] for name in rest} == {name: ours[name] for name in rest}
+
+
+def test_explain_gives_the_rows_of_the_definition_that_was_asked_for(vsm):
+    theirs = valid(vsm("report", "--format", "json", "--stream", "platform", "--definition", "devlake")[1])["dora"]
+    status, out, _ = vsm("explain", "change_lead_time", "--format", "json", "--stream", "platform", "--definition", "devlake")
+    explained = json.loads(out)
+
+    assert status == 0
+    assert explained["definition"].startswith("As DevLake")
+    assert len(explained["rows"]) == explained["n"] == theirs["change_lead_time"]["n"]
+    assert {"coding", "pickup", "review", "deploy", "cycle", "deployment_commit"} <= set(explained["rows"][0])
+    assert any("DevLake counts merged pull requests only" in row["reason"] for row in explained["left_out"])
+
+
+def test_other_numbers_stand_beside_ours_in_words(vsm):
+    status, out, _ = vsm("report", "--stream", "platform", "--definition", "devlake")
+
+    assert status == 0
+    assert "BESIDE DEVLAKE'S NUMBERS" in out
+    assert "instead of the mean" in out
+    assert "DevLake has no deployment rework rate" in out
+
+
+def test_benchmarks_are_there_only_when_asked_for_with_their_source_and_warning(vsm):
+    assert "benchmarks" not in valid(vsm("report", "--format", "json", "--stream", "platform")[1])
+    told = valid(vsm("report", "--format", "json", "--stream", "platform", "--benchmarks", "technology")[1])["benchmarks"]
+    _, out, _ = vsm("report", "--stream", "platform", "--benchmarks", "technology")
+
+    assert told["industry"] == "technology"
+    assert len(told["quick_check"]) == 9, "four metrics in 2024, five in 2025"
+    assert all(said in out for said in (told["source"], told["warning"], told["note"], "BENCHMARKS: CLUSTERS BY REPORT YEAR"))
+
+
 def test_text_and_markdown_carry_the_numbers_of_the_document(vsm):
     told = valid(vsm("report", "--format", "json")[1])
 
@@ -159,7 +220,8 @@ def test_people_are_pseudonyms_unless_configured(vsm, sample_store, tmp_path):
         pytest.param(["report", "--from", "yesterday"], "expected a date", id="no time"),
         pytest.param(["report", "--from", "2026-03-02T10:00:00"], "has no offset", id="a time without offset"),
         pytest.param(["report", "--from", "2026-03-02", "--to", "2026-03-01"], "not before its end", id="end before start"),
-        pytest.param(["report", "--definition", "devlake"], "only the definition", id="a definition to come"),
+        pytest.param(["report", "--definition", "fourkeys"], "Invalid value", id="unknown definition"),
+        pytest.param(["report", "--benchmarks", "baking"], "expected one of all, ", id="an industry nobody published"),
         pytest.param(["report", "--format", "pdf"], "Invalid value", id="unknown format"),
         pytest.param(["explain", "speed"], "expected one of lead_time", id="unknown metric"),
     ],

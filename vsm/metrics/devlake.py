@@ -21,8 +21,8 @@ from vsm.scope import Scope, week_starts
 UTC = ZoneInfo("UTC")
 DAYS = 400  # it looks back no further
 PARTS = ("coding", "pickup", "review", "deploy")
-PUSHED = "pushed without a pull request: DevLake counts merged pull requests only"
-FIRST = "only the first deployment of its repository holds it: DevLake gives that one no lead time"
+PUSHED = "pushed without a pull request, and DevLake counts merged pull requests only"
+FIRST = "only the first deployment of its repository holds it, and that one carries no lead time in DevLake"
 NOWHERE = "no deployment that has one before it holds its merge commit"
 ELSEWHEN = "the deployment that DevLake takes for it finished outside the window"
 NO_REWORK = "DevLake has no deployment rework rate"

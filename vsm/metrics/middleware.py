@@ -5,166 +5,26 @@ failed. It links by time and by the names of branches, never by commits. What it
 keeps as -1 or 0; here that is missing. Weeks begin on Monday in UTC.
 """
 
-import re
-from collections import deque
-from collections.abc import Sequence
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, among, empty, looked_up, no_text, plain
+from vsm.frames import among, empty, looked_up
 from vsm.metrics.figure import Figure, definition, hours, mean, no_rows
+from vsm.metrics.middleware_runs import incident_links, merged_pulls, performance, shipments
 from vsm.scope import Scope, week_starts, weeks
 
 UTC = ZoneInfo("UTC")
-RUNS = {**dict.fromkeys(("deployment", "application", "repository", "branch", "result"), "str"), "conducted_at": TIME}
 PARTS = ("first_commit_to_open", "first_response", "rework", "merge", "merge_to_deploy")
 # What middleware itself calls them.
 PARTS_NAMED = dict(
     zip(("first_commit_to_open", "first_response_time", "rework_time", "merge_time", "merge_to_deploy"), PARTS, strict=True)
 )
-BOT = re.compile(r"\b[\w@-]*[-_\[\]@ ]+bot[-_\d\[\]]*\b|\[bot\]|_bot_|_bot$|^bot_", re.IGNORECASE)
-REVERT = re.compile(r"revert-(\d+)-\w")
-PUSHED = "pushed without a pull request: middleware counts merged pull requests only"
-NO_RUN = "no later run of a branch that it reached: middleware links by branch names and time"
-ELSEWHEN = "merged outside the window: middleware counts by the merge"
+PUSHED = "pushed without a pull request, and middleware counts merged pull requests only"
+NO_RUN = "no later run of a branch that it reached, and middleware links by branch names and time"
+ELSEWHEN = "merged outside the window, and middleware counts by the merge"
 NO_REWORK = "middleware has no deployment rework rate"
-
-
-def is_bot(name: str) -> bool:
-    """Whether middleware takes a name for a program's: "bot" as a word of its own beside a sign, so not dependabot.
-
-    >>> is_bot("ci-bot"), is_bot("renovate[bot]"), is_bot("dependabot"), is_bot("robotics_expert")
-    (True, True, False, False)
-    """
-    return bool(BOT.search(name))
-
-
-def reverted(branch: str | None) -> int | None:
-    """The number of the pull request that a branch named `revert-12-…` takes back.
-
-    >>> reverted("revert-12-sort"), reverted("revert-12")
-    (12, None)
-    """
-    found = REVERT.search(branch or "")
-    return int(found[1]) if found else None
-
-
-# What it looks at. -----------------------------------------------------------------------------------------------------
-
-
-def runs_of(deployments: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
-    """Production deployments as runs: at their start, of the branch that they name, else of the one most is merged into.
-
-    A tag is no branch: such a run counts as one of the most usual target of its repository's pull requests.
-    """
-    mine = deployments[deployments["production"]]
-    merged = changes[changes["merged_at"].notna() & changes["target_branch"].notna()]
-    usual: dict[str, str] = {}
-    for key in ("application", "repository"):
-        counts = merged.groupby([key, "target_branch"]).size().sort_values(ascending=False, kind="stable").reset_index()
-        usual |= counts.drop_duplicates(key).set_index(key)["target_branch"].to_dict()
-    targets = set(merged["repository"] + "\0" + merged["target_branch"])
-    named = mine["ref"].where((mine["repository"] + "\0" + mine["ref"]).isin(targets))
-    other = mine["repository"].fillna(mine["application"]).map(usual).astype("str")
-    began = mine["started_at"].fillna(mine["finished_at"])
-    rows = mine.assign(deployment=mine["id"], branch=named.fillna(other), conducted_at=began)[list(RUNS)].astype(RUNS)
-    return rows.dropna(subset="conducted_at").sort_values("conducted_at", kind="stable", ignore_index=True)
-
-
-def carried(pulls: pd.DataFrame, branch: str, at: pd.Timestamp) -> list[str]:
-    """The merged pull requests that a run of a branch carries, also through the branches that were merged into it.
-
-    `pulls`: change, branch, target_branch, merged_at. A request counts where it was merged no later than
-    its target was last merged on; which of two branches of one name is meant nobody asks.
-    """
-    last = {branch: at}
-    into: dict[str, list[tuple[str, str, pd.Timestamp]]] = {}
-    told = pulls[pulls["merged_at"].notna()]
-    for change, head, base, merged in zip(
-        *(plain(told[name]) for name in ("change", "branch", "target_branch", "merged_at")), strict=True
-    ):
-        into.setdefault(base, []).append((change, head, merged))
-        last[head] = max(last.get(head, merged), merged)
-    found: list[str] = []
-    seen, queue = set(), deque([branch])
-    while queue:
-        here = queue.popleft()
-        if here in seen:
-            continue
-        seen.add(here)
-        for change, head, merged in into.get(here, ()):
-            if merged <= last[here]:
-                found.append(change)
-                queue.append(head)
-    return found
-
-
-def shipments(changes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """change, deployment, deployed_at: the first successful run that carries each merged pull request."""
-    pulls = _pulls(changes)
-    found: list[tuple[str, str, pd.Timestamp]] = []
-    for key in ("repository", "application"):
-        mine = runs[(runs["result"] == "success") & runs["branch"].notna() & runs["repository"].notna().eq(key == "repository")]
-        for name, line in mine.groupby(key, sort=True):
-            waiting = pulls[pulls[key] == name]
-            for run, branch, at in zip(*(plain(line[it]) for it in ("deployment", "branch", "conducted_at")), strict=True):
-                before = waiting[waiting["merged_at"] <= at]
-                taken = carried(before, branch, at) if len(before) else []
-                found += [(change, run, at) for change in taken]
-                waiting = waiting[~among(waiting["change"], taken)] if taken else waiting
-    told = pd.DataFrame(found, columns=["change", "deployment", "deployed_at"])
-    return told.astype({"change": "str", "deployment": "str", "deployed_at": TIME}).drop_duplicates("change", ignore_index=True)
-
-
-def _pulls(changes: pd.DataFrame) -> pd.DataFrame:
-    return changes[(changes["kind"] == "pull_request") & changes["merged_at"].notna()]
-
-
-def performance(changes: pd.DataFrame, reviews: pd.DataFrame) -> pd.DataFrame:
-    """The parts of each pull request in hours, by change: first_commit_to_open, first_response, rework, merge, cycle.
-
-    `reviews`: change, at, by, state; those of programs do not count. The response begins when the request was ready, and
-    is negative where the review came before; rework runs to the first approval, merge from there to the merge.
-    """
-    counted = reviews[~reviews["by"].fillna("").map(is_bot).astype("bool")].sort_values("at", kind="stable")
-    first = counted.drop_duplicates("change").set_index("change")
-    approved = counted[counted["state"].str.casefold() == "approved"].drop_duplicates("change").set_index("change")["at"]
-    key, ready = changes["change"], changes["ready_at"].fillna(changes["opened_at"])
-    reviewed, agreed = looked_up(key, first["at"]), looked_up(key, approved)
-    merged = changes["merged_at"]
-    wait = hours(merged - agreed)
-    return pd.DataFrame(
-        {
-            "change": key,
-            "first_commit_to_open": hours(changes["opened_at"] - changes["first_commit_at"]),
-            "first_response": hours(reviewed - ready),
-            "rework": hours(agreed - reviewed),
-            "merge": wait.where(wait >= 0),
-            "cycle": hours(merged - ready),
-        }
-    )
-
-
-def rework_cycles(reviews: pd.DataFrame, commits: Sequence[pd.Timestamp], reviewers: Sequence[str], author: str | None) -> int:
-    """How often commits came after a review that did not approve, between the first such review and the first approval.
-
-    `reviews` of one pull request: at, by, state. What is said at the very instant of the approval is outside.
-    """
-    told = reviews.sort_values("at", kind="stable")
-    approves = told["state"].str.casefold() == "approved"
-    asked = told[~approves & told["by"].isin(list(reviewers))]
-    end = told.loc[approves, "at"].min()
-    start = asked.loc[~(asked["at"] > end), "at"].min()
-    if pd.isna(start) or pd.isna(end):
-        return 0
-    start -= pd.Timedelta(seconds=1)
-    asked = asked[asked["by"] != author] if author is not None else asked
-    events = [(at, "commit") for at in sorted(commits)] + [(at, "review") for at in asked["at"]]
-    events = sorted((event for event in events if start < event[0] < end), key=lambda event: event[0])
-    return sum(a == "review" and b == "commit" for (_, a), (_, b) in pairwise(events))
 
 
 # Change lead time. -----------------------------------------------------------------------------------------------------
@@ -175,7 +35,7 @@ def change_lead_time(changes: pd.DataFrame, reviews: pd.DataFrame, runs: pd.Data
 
     Of the merged pull requests that a run carries; a part that is not known counts as 0, so it is no elapsed time.
     """
-    pulls, sent = _pulls(changes), shipments(changes, runs)
+    pulls, sent = merged_pulls(changes), shipments(changes, runs)
     rows = pulls[["change", "title", "repository", "url", "application", "first_commit_at", "opened_at", "merged_at"]]
     rows = rows.merge(sent, on="change").merge(performance(pulls, reviews), on="change")
     rows = rows.assign(merge_to_deploy=hours(rows["deployed_at"] - rows["merged_at"]))
@@ -246,7 +106,7 @@ def lead_time_parts(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-# Deployments and incidents. --------------------------------------------------------------------------------------------
+# Deployments. --------------------------------------------------------------------------------------------
 
 
 def deployment_frequency(runs: pd.DataFrame, scope: Scope) -> Figure:
@@ -278,35 +138,6 @@ def deployment_frequency(runs: pd.DataFrame, scope: Scope) -> Figure:
         said={"label": label}
         | ({} if known else {"why": "no production deployment is known up to the window's end; middleware shows 0 then"}),
     )
-
-
-def incidents_of(incidents: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
-    """Incidents, and merged pull requests taken back by one from a branch `revert-12-…`: from its merge to the revert's.
-
-    id, opened_at, resolved_at; the first revert of a request counts.
-    """
-    pulls = _pulls(changes)
-    numbers = pd.Series([reverted(branch) for branch in plain(pulls["branch"])], index=pulls.index, dtype="Int64")
-    back = pulls.assign(other=(pulls["repository"] + "#" + numbers.astype("str")).where(numbers.notna()))
-    back = back.dropna(subset="other").sort_values(["merged_at", "change"], kind="stable").drop_duplicates("other")
-    merged = looked_up(back["other"], pulls.set_index("change")["merged_at"])
-    told = pd.DataFrame({"id": "revert of " + back["other"], "opened_at": merged, "resolved_at": back["merged_at"]})
-    told = told[merged.notna()]
-    own = incidents[["id", "opened_at", "resolved_at"]]
-    return (pd.concat([own, told], ignore_index=True) if len(told) else own).reset_index(drop=True)
-
-
-def incident_links(runs: pd.DataFrame, incidents: pd.DataFrame) -> pd.Series:
-    """Each incident's run: the last one that had begun by when it was opened, the very instant included.
-
-    Of all repositories and whatever the run's result, however long ago; of runs of one instant the last in the list.
-    """
-    if runs.empty:
-        return no_text(incidents.index)
-    order = runs.sort_values("conducted_at", kind="stable")
-    place = np.searchsorted(order["conducted_at"].to_numpy(), incidents["opened_at"].to_numpy(), side="right") - 1
-    told = order["deployment"].to_numpy(dtype=object)[np.maximum(place, 0)]
-    return pd.Series(np.where((place >= 0) & incidents["opened_at"].notna(), told, None), index=incidents.index, dtype="str")
 
 
 def change_fail_rate(runs: pd.DataFrame, incidents: pd.DataFrame, scope: Scope) -> Figure:

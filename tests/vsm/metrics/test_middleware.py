@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from vsm.frames import TIME
-from vsm.metrics import middleware
-from vsm.metrics.middleware import RUNS
+from vsm.metrics import middleware, middleware_runs
+from vsm.metrics.middleware_runs import RUNS
 from vsm.scope import Scope
 
 Rows = list[dict[str, str]]
@@ -100,7 +100,7 @@ def test_every_incident_is_laid_to_middleware_s_deployment(table: Callable) -> N
     found = {}
     for case, rows in happened.items():
         some = incidents(rows)
-        links = middleware.incident_links(runs(made[case]), some)
+        links = middleware_runs.incident_links(runs(made[case]), some)
         found |= {(case, key): link for key, link in zip(some["id"], links.astype(object).where(links.notna(), ""), strict=True)}
 
     assert len(told) == 54
@@ -178,7 +178,7 @@ def test_every_review_case_is_middleware_s(table: Callable) -> None:
         ),
         REVIEW,
     )
-    ours = middleware.performance(frame(map(change, cases), CHANGE), reviews).set_index("change")
+    ours = middleware_runs.performance(frame(map(change, cases), CHANGE), reviews).set_index("change")
     names = {
         "first_response": "first_review_time_s", "rework": "rework_time_s", "merge": "merge_time_s", "cycle": "cycle_time_s",
         "first_commit_to_open": "first_commit_to_open_s_raw",
@@ -207,7 +207,9 @@ def test_every_round_of_rework_is_middleware_s(table: Callable) -> None:
             ({"at": start + pd.Timedelta(seconds=int(second)), "by": user, "state": state} for second, state, user in told), REVIEW
         )
         commits = [start + pd.Timedelta(seconds=int(second)) for second in case["commits_sec"].split(";")]
-        assert middleware.rework_cycles(reviews, commits, case["reviewers"].split(";"), None) == int(case["rework_cycles"]), case
+        assert middleware_runs.rework_cycles(reviews, commits, case["reviewers"].split(";"), None) == int(case["rework_cycles"]), (
+            case
+        )
 
 
 def test_every_run_carries_middleware_s_pull_requests(table: Callable) -> None:
@@ -226,14 +228,14 @@ def test_every_run_carries_middleware_s_pull_requests(table: Callable) -> None:
             ),
             CHANGE,
         )  # fmt: skip
-        found = middleware.carried(pulls, case["deploy_branch"], at(case["conducted_at"]))
+        found = middleware_runs.carried(pulls, case["deploy_branch"], at(case["conducted_at"]))
         assert sorted(found) == sorted(filter(None, case["pr_ids_deployed"].split(";"))), case
 
 
 def test_every_name_is_a_bot_s_or_not_as_middleware_has_it(table: Callable) -> None:
     told = table("bot_names_expected")
     assert len(told) == 36
-    assert {row["username"]: middleware.is_bot(row["username"]) for row in told} == {
+    assert {row["username"]: middleware_runs.is_bot(row["username"]) for row in told} == {
         row["username"]: row["is_bot"] == "1" for row in told
     }
 
@@ -241,7 +243,7 @@ def test_every_name_is_a_bot_s_or_not_as_middleware_has_it(table: Callable) -> N
 def test_every_branch_takes_back_what_middleware_says(table: Callable) -> None:
     told = table("revert_branch_expected")
     assert len(told) == 10
-    assert {row["head_branch"]: middleware.reverted(row["head_branch"]) for row in told} == {
+    assert {row["head_branch"]: middleware_runs.reverted(row["head_branch"]) for row in told} == {
         row["head_branch"]: int(row["reverted_pr_number"]) if row["reverted_pr_number"] else None for row in told
     }
 
@@ -328,14 +330,14 @@ def test_a_request_is_of_the_first_successful_run_after_its_merge_and_counts_by_
 
     assert figure.rows[["change", "deployment", "hours"]].values.tolist() == [["shop#2", "r1", 2.0]]
     assert dict(figure.left_out.values.tolist()) == {"shop#3": middleware.NO_RUN}
-    why = dict(middleware.why_not(changes, middleware.shipments(changes, made), MARCH).values.tolist())
+    why = dict(middleware.why_not(changes, middleware_runs.shipments(changes, made), MARCH).values.tolist())
     assert why == {"shop#1": middleware.ELSEWHEN, "shop#3": middleware.NO_RUN}
 
 
 def test_a_revert_s_branch_makes_an_incident_of_what_it_takes_back() -> None:
     changes = pulls("7 a>main 2026-03-02T00:00Z 2026-03-03T00:00Z", "8 revert-7-a>main 2026-03-03T05:00Z 2026-03-03T06:00Z",
                     "9 revert-99-b>main 2026-03-03T05:00Z 2026-03-03T06:00Z")  # fmt: skip
-    every = middleware.incidents_of(incidents([{"incident_id": "i1", "creation_date": "2026-03-04T00:00Z"}]), changes)
+    every = middleware_runs.incidents_of(incidents([{"incident_id": "i1", "creation_date": "2026-03-04T00:00Z"}]), changes)
 
     assert every["id"].tolist() == ["i1", "revert of shop#7"]
     figure = middleware.failed_deployment_recovery_time(every, MARCH)
@@ -358,7 +360,7 @@ def test_a_run_of_a_tag_is_taken_for_one_of_the_branch_most_is_merged_into() -> 
     day = "2026-03-01T00:00Z"
     changes = pulls(f"1 a>main {day} {day}", f"2 b>main {day} {day}", f"3 main>release {day} {day}")
 
-    told = middleware.runs_of(made, changes)
+    told = middleware_runs.runs_of(made, changes)
     assert told[["deployment", "branch"]].values.tolist() == [["d1", "main"], ["d2", "release"]]
     assert told["conducted_at"].tolist() == [at("2026-03-02T10:00Z"), at("2026-03-02T12:00Z")]
 
