@@ -5,7 +5,7 @@ Time runs in working hours; a calendar turns them into times of the week. The sa
 
 import heapq
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,11 @@ import simpy
 
 from vsm.config import DAYS, Calendar, minutes
 from vsm.frames import no_text, no_times, text
+from vsm.quick import BEGUN as BEGUN
+from vsm.quick import DONE as DONE
+from vsm.quick import FINISHED as FINISHED
+from vsm.quick import LAST, Quick, Told, plain
+from vsm.quick import QUEUED as QUEUED
 from vsm.scope import Scope
 from vsm.visits import visits
 from vsm.workflow import Stage, Workflow
@@ -22,8 +27,6 @@ from vsm.working_time import HOUR, Floats, Micros, micro
 
 START = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")  # a Monday
 DRAWS = 8  # visits of one item to one stage; who came so often is never sent back again
-QUEUED, BEGUN, FINISHED, DONE = range(4)
-LAST = 2  # after everything else that happens at an instant: people choose among all that is there by then
 TEXT = ("title", "type", "status", "project", "team", "application", "repository", "priority", "parent", "url")
 
 Board = Literal["split", "single", "pull"]
@@ -227,10 +230,10 @@ class _Engine:
     fates: Floats
     ranks: Floats
     groups: list[list[simpy.Event]]
-    log: list[tuple[int, float, int, int, int]] = field(default_factory=list)
+    log: Told
 
     def tell(self, item: int, what: int, place: int = -1, who: int = -1) -> None:
-        self.log.append((item, self.env.now, what, place, who))
+        self.log.extend((item, self.env.now, what, place, who))
 
     def source(self, times: Floats) -> Process:
         """Items come in, each at its time."""
@@ -321,38 +324,39 @@ class _Engine:
         crew.give_back(who)
 
 
-def simulate(line: Line, seed: int, hours: float, traced: Floats | None = None) -> Run:
+def simulate(line: Line, seed: int, hours: float, traced: Floats | None = None, *, simply: bool = False) -> Run:
     """Run a line for so many hours (elapsed ones), from empty.
 
     `traced`: hours of work by stage, item and visit that are known, NaN where they are to be drawn.
+    `simply`: by simpy in any case, not by the quicker loop that lines without its rarer parts take.
     """
     clock = _Clock.of(line.calendar, hours)
     dice = np.random.default_rng(seed).spawn(6)
     end = float(clock.worked(np.array([hours]))[0])
     born, times = _arrivals(line, hours, end, clock, dice[0])
-    env = simpy.Environment()
-    people, crews = _crews(line, env)
     shape = (len(line.steps), len(times), DRAWS)
     urgency = dice[4].random(len(times))
     work = _drawn(line.steps, shape, dice[1])
     if traced is not None:
         work = np.where(np.isnan(traced), work, traced)
-    engine = _Engine(
-        line, env, crews,
-        [None if step.limit is None else simpy.Resource(env, step.limit) for step in line.steps],
-        work=work,
-        holds=_rests(line.steps, shape, dice[2]),
-        fates=dice[3].random((2, len(times), len(line.steps), DRAWS)),
-        ranks=np.where(urgency < line.urgent, 0.0, np.where(urgency > 1 - line.low, 2.0, 1.0)),
-        groups=[[] for _ in line.steps],
-    )  # fmt: skip
-    env.process(engine.source(times))
-    _unlogged(engine, dice[5])
-    born = np.append(born, _park(engine, len(times), min(end * 0.1, 200.0)))
-    env.run(until=np.nextafter(end, np.inf))
-    item, at, what, place, who = zip(*engine.log, strict=True) if engine.log else ((), (), (), (), ())
-    whole = [np.array(column, dtype="int64") for column in (item, what, place, who)]
-    return Run(line, whole[0], np.array(at, dtype="float64"), whole[1], whole[2], whole[3], born, hours, people)
+    holds = _rests(line.steps, shape, dice[2])
+    fates = dice[3].random((2, len(times), len(line.steps), DRAWS))
+    ranks = np.where(urgency < line.urgent, 0.0, np.where(urgency > 1 - line.low, 2.0, 1.0))
+    until = min(end * 0.1, 200.0)
+    lying, log = _parked(line, len(times), until)
+    if plain(line) and not simply:
+        log += Quick(line, [works(step) for step in line.steps], work, holds, fates, ranks).run(times, end)
+    else:
+        env = simpy.Environment()
+        rooms = [None if step.limit is None else simpy.Resource(env, step.limit) for step in line.steps]
+        engine = _Engine(line, env, _crews(line, env), rooms, work, holds, fates, ranks, [[] for _ in line.steps], log)
+        env.process(engine.source(times))
+        _unlogged(engine, dice[5])
+        env.run(until=np.nextafter(end, np.inf))
+    people = tuple(f"{crew} {number + 1}" for crew, size in line.crews().items() for number in range(size))
+    told = np.array(log, dtype="float64").reshape(-1, 5).T
+    item, what, place, who = told[[0, 2, 3, 4]].astype("int64")
+    return Run(line, item, told[1].copy(), what, place, who, np.append(born, lying), hours, people)
 
 
 def _arrivals(line: Line, hours: float, end: float, clock: _Clock, dice: np.random.Generator) -> tuple[Floats, Floats]:
@@ -371,13 +375,12 @@ def _arrivals(line: Line, hours: float, end: float, clock: _Clock, dice: np.rand
     return clock.real(times, np.ones(len(times), dtype=bool)), times
 
 
-def _crews(line: Line, env: simpy.Environment) -> tuple[tuple[str, ...], dict[str, _Crew]]:
-    names: list[str] = []
-    crews = {}
+def _crews(line: Line, env: simpy.Environment) -> dict[str, _Crew]:
+    first, crews = 0, {}
     for crew, size in line.crews().items():
-        crews[crew] = _Crew(env, range(len(names), len(names) + size), line.at_once)
-        names += [f"{crew} {number + 1}" for number in range(size)]
-    return tuple(names), crews
+        crews[crew] = _Crew(env, range(first, first + size), line.at_once)
+        first += size
+    return crews
 
 
 def _drawn(steps: Sequence[Step], shape: tuple[int, ...], dice: np.random.Generator) -> Floats:
@@ -415,14 +418,15 @@ def _unlogged(engine: _Engine, dice: np.random.Generator) -> None:
         engine.env.process(engine.unlogged(crew, mean, mean / (share * crews[crew]), own))
 
 
-def _park(engine: _Engine, first: int, until: float) -> Floats:
-    """Items that come early and that nobody ever takes: when they came."""
-    born = []
-    for place, step in enumerate(engine.line.steps):
-        for number in range(engine.line.parked if works(step) else 0):
-            born.append(until * (number + 1) / (engine.line.parked + 1))
-            engine.log.append((first + len(born) - 1, born[-1], QUEUED, place, -1))
-    return np.array(born)
+def _parked(line: Line, first: int, until: float) -> tuple[Floats, Told]:
+    """Items that come early and that nobody ever takes: when they came, and that they did."""
+    born: list[float] = []
+    log: Told = []
+    for place, step in enumerate(line.steps):
+        for number in range(line.parked if works(step) else 0):
+            born.append(until * (number + 1) / (line.parked + 1))
+            log.extend((first + len(born) - 1, born[-1], QUEUED, place, -1))
+    return np.array(born), log
 
 
 # What is seen of it. ----------------------------------------------------------------------------------------------------

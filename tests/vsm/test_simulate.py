@@ -210,6 +210,32 @@ def test_work_is_done_in_working_hours_only() -> None:
     assert busy == pytest.approx(len(work) / open_hours * 6.0 / 2, rel=0.15)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(0, 99_999), st.sampled_from(["first come", "downstream", "upstream"]), st.sampled_from([1, 6]),
+    st.sampled_from([None, Calendar()]), st.lists(st.sampled_from([None, 1, 3, 9]), min_size=4, max_size=4),
+)  # fmt: skip
+def test_the_quicker_loop_tells_what_simpy_tells(
+    seed: int, order: str, batch: int, calendar: Calendar | None, limits: list[int | None]
+) -> None:
+    """Every event, to the last bit, and who does it."""
+    line = Line(
+        (
+            Step("A", 2, 9.0, pool="we", limit=limits[0]),
+            Step("B", hold=30.0, every=168.0, skip=0.3),
+            Step("C", 2, 6.0, pool="we", limit=limits[1], back=((0, 0.15), (1, 0.1))),
+            Step("D", 1, sample=(2.0, 5.0, 5.0), rests=(0.0, 3.0), limit=limits[2], skip=0.2, back=((3, 0.1), (2, 0.1))),
+            Step("E", 1, 7.0, every=24.0, limit=limits[3]),
+        ),
+        per_hour=0.1, batch=batch, order=order, urgent=0.2, low=0.2, parked=1, calendar=calendar,
+    )  # fmt: skip
+    told = [simulate(line, seed, 1000, simply=simply) for simply in (False, True)]
+    places = [np.argsort(run.item, kind="stable") for run in told]
+    for name in ("item", "at", "what", "place", "who"):
+        quick, simpys = (getattr(run, name)[place] for run, place in zip(told, places, strict=True))
+        assert np.array_equal(quick, simpys)
+
+
 def test_a_train_takes_all_that_is_there_at_its_times() -> None:
     run = simulate(Line((Step("Train", every=100.0),), per_hour=0.3), 1, 1000)
     assert set(run.at[run.what == DONE]) <= {100.0 * n for n in range(1, 11)}
