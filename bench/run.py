@@ -15,7 +15,7 @@ def figures(path: Path) -> list[dict[str, Any]]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)  # its functions run in other processes, too
     spec.loader.exec_module(module)
     return list(module.figures())
 

@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from vsm.config import Calendar
 from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.flow import finished
-from vsm.metrics.stages import Codes, observed_from, shows_queue, stage_codes, visit_before, waits
+from vsm.metrics.stages import NEVER, Codes, Waits, observed_from, shows_queue, stage_codes, visit_before, waits
+from vsm.quick import DONE
 from vsm.scope import Scope
-from vsm.simulate import DONE, DRAWS, Line, Run, Step, simulate, with_more, works
+from vsm.simulate import DRAWS, Line, Run, Step, Traced, simulate, with_more, works
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, micro, micros, worked
 
 if TYPE_CHECKING:
     from vsm.workflow import Stage
 
 MORE = 0.25  # capacity
-RUNS, OWN = 6, 2  # of each line: so many in all, and so many with the work that each item really was
+RUNS, SEED = 8, 1  # of each line: one with the work that each item really was and the way it went, the others of other weeks …
+NEAR = 0.1  # … all of them only for lines that come as near to the shortest lead time, as a share of today's
 RECENT = 300  # finished items, the latest: simulating more of them would take longer than the answer is worth
+EQUAL = 0.02  # of lead time: who comes as close as that to the greatest cut in a fifth of the runs may be the better one
 ENOUGH = 40
 FEWEST = 10  # visits with work that it takes to know how long a stage works
 NEARLY = 0.1  # of a whole number of people: then it is that number
@@ -37,7 +41,8 @@ WEEK = 7 * 24 * HOUR
 class Lever:
     """``stage`` with the greatest cut of lead time, its ``cut``, ``low`` and ``high`` (shares; the middle 80 % of runs); else None.
 
-    ``table``: stage, cut, low, high, gain (of throughput), gain_low, gain_high, the greatest cut first. ``why``: one sentence.
+    ``equal``: other stages that may be the better lever as well. ``past``: the cut in the weeks as they were. ``why``:
+    one sentence. ``table``: stage, cut, low, high, gain (of throughput), gain_low, gain_high, the greatest cut first.
     """
 
     stage: str | None
@@ -46,21 +51,26 @@ class Lever:
     high: float | None
     table: pd.DataFrame
     why: str
+    equal: tuple[str, ...] = ()
+    past: float | None = None
 
 
 @dataclass(frozen=True)
 class Fitted:
     """The line as the log shows it, with the arrivals of the window and of as long before it, in working hours.
 
-    ``warm``: when the window begins, ``end``: when it ends; ``traced``: each item's own work.
+    ``warm``: when the window begins, ``end``: when it ends; ``traced``: each item's own work and way; ``inside``:
+    how many items are there from the beginning.
     """
 
     line: Line
     warm: float
     end: float
-    traced: Floats
+    traced: Traced
+    inside: int
 
 
+TIMES = ("queued", "started", "finished", "left")
 COLUMNS = ("stage", "cut", "low", "high", "gain", "gain_low", "gain_high")
 
 
@@ -71,68 +81,126 @@ def lever(
 
     Fitted: work times, capacity under pressure, routing, trains, limits; items arrive as they did. More
     capacity: the work on each item takes a fifth less time. Each line runs with and without it on the same
-    draws: twice with each item's own work, which gives the cut, and four times with work drawn anew from
-    the stage's; low and high are the middle 80 % of all six.
+    draws: once with each item's own work and way, which is what would have been, and seven times in other
+    weeks like these (arrivals drawn by the week, work times anew), whose mean is the cut. Low and high
+    are the middle 80 % of all runs.
     """
-    recent = _recent(items, scope)
-    n = int(finished(items, recent).sum())
+    latest = recent(items, scope)
+    n = int(finished(items, latest).sum())
     nothing = pd.DataFrame({name: pd.Series(dtype="str" if name == "stage" else "float64") for name in COLUMNS})
     if n < ENOUGH:
         return Lever(
             None, None, None, None, nothing, f"Only {n} items were finished: {ENOUGH - n} more are needed for a simulation."
         )
-    hours = working_hours(visits, recent, zone) if calendar is None else calendar
-    model = fitted(visits, line, recent, hours, zone)
+    hours = working_hours(visits, latest, zone) if calendar is None else calendar
+    model = fitted(visits, line, latest, hours, zone)
     places = [place for place, step in enumerate(model.line.steps) if works(step)]
     if not places:
         return Lever(None, None, None, None, nothing, "In no stage is it known how long work takes, so nothing can be simulated.")
     table = _table(model, places)
     best = table.iloc[0]
-    why = (
-        f"25 % more capacity in {best['stage']} would cut lead time by about {best['cut']:.0%} "
-        f"({best['low']:.0%} to {best['high']:.0%}), more than in any other stage; simulated on {n} items."
+    equal = tuple(table.loc[(table.index > 0) & (table["behind"] < EQUAL), "stage"])
+    cut, low, high = (float(best[name]) for name in ("cut", "low", "high"))
+    return Lever(
+        str(best["stage"]),
+        cut,
+        low,
+        high,
+        table[[*COLUMNS]],
+        _why(str(best["stage"]), equal, cut, low, high, n),
+        equal,
+        float(best["past"]),
     )
-    return Lever(str(best["stage"]), float(best["cut"]), float(best["low"]), float(best["high"]), table, why)
 
 
-def _recent(items: pd.DataFrame, scope: Scope) -> Scope:
+def _why(stage: str, equal: tuple[str, ...], cut: float, low: float, high: float, n: int) -> str:
+    found = f"25 % more capacity in {stage} would cut lead time by about {cut:.0%} ({low:.0%} to {high:.0%})"
+    if not equal:
+        return f"{found}, more than in any other stage; simulated on {n} items."
+    others = " or ".join(equal)
+    return f"{found}, but in {others} about as much: the simulation cannot tell them apart; simulated on {n} items."
+
+
+def recent(items: pd.DataFrame, scope: Scope) -> Scope:
     """The part of the window in which the latest items were finished."""
     done = items.loc[finished(items, scope), "done_at"].sort_values()
     return scope if len(done) <= RECENT else replace(scope, start=max(scope.start, done.iloc[-RECENT]))
 
 
 def _table(model: Fitted, places: list[int]) -> pd.DataFrame:
-    """By how much more capacity in each stage cuts mean lead time and raises throughput: mean, low and high."""
-    lines = [model.line, *(with_more(model.line, place, MORE) for place in places)]
-    faster = [np.ones(len(model.line.steps)), *(_less(len(model.line.steps), place) for place in places)]
+    """By how much more capacity in each stage cuts mean lead time and raises throughput: mean, low and high.
 
-    def runs(traced: Floats, seed: int) -> list[tuple[float, int]]:
-        pairs = zip(lines, faster, strict=True)
-        return [_lead(simulate(one, seed, model.end, traced * less[:, None, None]), model.warm) for one, less in pairs]
-
-    own = np.array([runs(model.traced, seed) for seed in range(OWN)])
-    told = np.concatenate([own, np.array([runs(model.traced * np.nan, seed) for seed in range(RUNS - OWN)])])
+    ``past``: the cut in the weeks as they were; ``behind``: `_behind`.
+    """
+    every = np.ones(1 + len(places), dtype=bool)
+    first = [_runs(model, places, 0, every), _runs(_again(model, 1), places, 1, every)]
+    leads = np.array(first)[:, :, 0]
+    near = ((leads - leads.min(axis=1, keepdims=True)) / leads[:, :1]).min(axis=0) <= NEAR
+    near[0] = True
+    told = np.array([*first, *(_runs(_again(model, seed), places, seed, near) for seed in range(2, RUNS))])
     cuts, gains = 1 - told[:, 1:, 0] / told[:, :1, 0], told[:, 1:, 1] / np.maximum(told[:, :1, 1], 1) - 1
     columns = {"stage": pd.Series([model.line.steps[place].name for place in places], dtype="str")}
     for name, values in (("cut", cuts), ("gain", gains)):
-        low, high = np.quantile(values, [0.1, 0.9], axis=0)
+        mean, (low, high) = np.nanmean(values[1:], axis=0), np.nanquantile(values, [0.1, 0.9], axis=0)
         prefix = "" if name == "cut" else "gain_"
-        mean = values[:OWN].mean(axis=0)
         columns |= {name: mean, f"{prefix}low": np.minimum(low, mean), f"{prefix}high": np.maximum(high, mean)}
-    return pd.DataFrame(columns).sort_values("cut", ascending=False, kind="stable", ignore_index=True)[list(COLUMNS)]
+    columns |= {"past": cuts[0], "behind": _behind(cuts, columns["cut"])}
+    return pd.DataFrame(columns).sort_values("cut", ascending=False, kind="stable", ignore_index=True)
+
+
+def _runs(model: Fitted, places: list[int], seed: int, asked: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """Lead time and number of items in one run of the line as it is, and with more capacity in each of the stages asked for."""
+    found = []
+    for place, wanted in zip([None, *places], asked, strict=True):
+        line, known = model.line, model.traced
+        if place is not None:
+            line, known = with_more(line, place, MORE), replace(known, work=known.work * _less(len(line.steps), place))
+        found.append(_lead(simulate(line, seed, model.end, known), model.warm) if wanted else (np.nan, np.nan))
+    return found
+
+
+def _again(model: Fitted, seed: int) -> Fitted:
+    """Other weeks of the same line: its weeks of arrivals and its work times drawn again; what was inside remains."""
+    dice = np.random.default_rng([SEED, seed])
+    inside, came = np.split(np.array(model.line.arrivals), [model.inside])
+    week = 7 * 24.0 if model.end > 14 * 24 else model.end / 2
+    weeks = int(np.ceil(model.end / week))
+    drawn = [came[(came // week) == one] % week + place * week for place, one in enumerate(dice.integers(0, weeks, weeks))]
+    times = np.concatenate([inside, *drawn])
+    times = np.append(inside, times[len(inside) :][times[len(inside) :] < model.end])
+    steps = tuple(
+        replace(step, sample=tuple(dice.choice(step.sample, len(step.sample)).tolist())) if step.sample else step
+        for step in model.line.steps
+    )
+    return replace(model, line=replace(model.line, steps=steps, arrivals=tuple(times.tolist())), traced=_only(model, len(times)))
+
+
+def _only(model: Fitted, items: int) -> Traced:
+    """What is known of the items that are inside from the beginning, and nothing of the others."""
+    known, n = model.traced, model.inside
+    work, holds = (np.full((whole.shape[0], items, DRAWS), np.nan) for whole in (known.work, known.holds))
+    fates = np.full((2, items, *known.fates.shape[2:]), np.nan)
+    work[:, :n], holds[:, :n], fates[:, :n] = known.work[:, :n], known.holds[:, :n], known.fates[:, :n]
+    return Traced(work, holds, fates)
+
+
+def _behind(cuts: Floats, mean: Floats) -> Floats:
+    """By how much each stage's cut is behind the greatest one: in four of five runs by more than this."""
+    best = int(np.argmax(mean))
+    return np.asarray(np.nanquantile(cuts[:, [best]] - cuts, 0.2, axis=0))
 
 
 def _less(steps: int, place: int) -> Floats:
     """What is left of each stage's work when one has more capacity."""
-    less = np.ones(steps)
+    less: Floats = np.ones((steps, 1, 1))
     less[place] /= 1 + MORE
     return less
 
 
-def _lead(run: Run, warm: float) -> tuple[float, int]:
+def _lead(run: Run, warm: float) -> tuple[float, float]:
     """Mean lead time and number of the items that were done after the line had filled."""
     done = (run.what == DONE) & (run.at > warm)
-    return float((run.at[done] - run.born[run.item[done]]).mean()) if done.any() else float("nan"), int(done.sum())
+    return float((run.at[done] - run.born[run.item[done]]).mean()) if done.any() else float("nan"), float(done.sum())
 
 
 # Fitting. ---------------------------------------------------------------------------------------------------------------
@@ -141,7 +209,8 @@ def _lead(run: Run, warm: float) -> tuple[float, int]:
 def fitted(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo) -> Fitted:
     """Routing, work times, capacity, trains, limits and arrivals of a window, as a line that can be simulated."""
     edges = window_edges(visits, scope, WEEK)
-    can = capacity(visits, line, waits(visits, line, micro(scope.end)), edges, calendar, zone)
+    queue = waits(visits, line, micro(scope.end))
+    can = capacity(visits, line, queue, edges, calendar, zone)
     code = stage_codes(visits, line)
     skips, backs = _routes(visits, code, len(line), scope)
     steps, stretch = [], []
@@ -152,24 +221,81 @@ def fitted(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar
         steps.append(replace(step or _holding(stage, mine, calendar, zone), skip=skips[place], back=backs[place]))
     early = observed_from(visits, replace(scope, start=scope.start - (scope.end - scope.start)))
     begin, opens, end = (float(x) for x in worked(np.array([micro(early), edges[0], edges[-1]]), calendar, zone))
-    first = visits["seq"] == 0
-    came = pd.Series(worked(micros(visits.loc[first, "queued"]), calendar, zone), index=visits.loc[first, "item"])
-    came = came[(came >= begin) & (came < end)].sort_values(kind="stable") - begin
-    traced = _traced(visits, code, came.index, np.array(stretch), calendar, zone)
-    return Fitted(Line(tuple(steps), arrivals=tuple(came.tolist())), opens - begin, end - begin, traced)
+    rest, code = _after(visits, queue, code, micro(early))
+    came = pd.Series(worked(micros(rest["queued"]), calendar, zone), index=rest["item"]).groupby(level=0).min()
+    came = np.maximum(came[came < end].sort_values(kind="stable") - begin, 0)
+    work, holds = _traced(rest, code, came.index, np.array(stretch), calendar, zone)
+    traced = Traced(work, holds, _ways(rest, code, came.index, backs))
+    return Fitted(Line(tuple(steps), arrivals=tuple(came.tolist())), opens - begin, end - begin, traced, int((came == 0).sum()))
+
+
+def _after(visits: pd.DataFrame, queue: Waits, code: Codes, begin: int) -> tuple[pd.DataFrame, Codes]:
+    """What is left of the visits at an instant: those that have ended are gone, work under way is what remains of it.
+
+    An item that was parked and never taken up takes nobody's time: it is left out.
+    """
+    lying = queue.parked[: len(visits)] & (queue.served[: len(visits)] == NEVER)
+    kept = (code >= 0) & ~(visits["left"] <= pd.Timestamp(begin, unit="us", tz="UTC")).to_numpy()
+    kept &= ~visits["item"].isin(visits.loc[lying, "item"]).to_numpy()
+    rest = visits[kept].reset_index(drop=True)
+    since = pd.Timestamp(begin, unit="us", tz="UTC")
+    return rest.assign(queued=rest["queued"].clip(lower=since), started=rest["started"].clip(lower=since)), code[kept]
 
 
 def _traced(
     visits: pd.DataFrame, code: Codes, items: pd.Index, stretch: Floats, calendar: Calendar | None, zone: ZoneInfo
-) -> Floats:
-    """Hours of work by stage, item and visit, as they were; NaN where no work is known. Stretched as its stage's are."""
+) -> tuple[Floats, Floats]:
+    """Hours of work, stretched as its stage's is, and of the whole stay: by stage, item and visit; NaN where not known."""
     number = items.get_indexer(pd.Index(visits["item"]))
-    hours = worked(micros(visits["finished"]), calendar, zone) - worked(micros(visits["started"]), calendar, zone)
+    queued, started, finished, left = (worked(micros(visits[name]), calendar, zone) for name in TIMES)
     visit = visits.groupby(["item", "stage"], sort=False)["seq"].rank(method="first").to_numpy().astype("int64") - 1
-    known = (number >= 0) & (code >= 0) & ~np.isnan(hours) & (visit < DRAWS)
-    traced = np.full((len(stretch), len(items), DRAWS), np.nan)
-    traced[code[known], number[known], visit[known]] = np.maximum(hours[known], 0) * stretch[code[known]]
-    return traced
+    found = []
+    for hours, factor in ((finished - started, stretch), (left - queued, np.ones(len(stretch)))):
+        known = (number >= 0) & (code >= 0) & ~np.isnan(hours) & (visit < DRAWS)
+        traced = np.full((len(stretch), len(items), DRAWS), np.nan)
+        traced[code[known], number[known], visit[known]] = np.maximum(hours[known], 0) * factor[code[known]]
+        found.append(traced)
+    return found[0], found[1]
+
+
+def _ways(visits: pd.DataFrame, code: Codes, items: pd.Index, backs: Sequence[Sequence[tuple[int, float]]]) -> Floats:
+    """What makes each item take the way that it took, as far as that is known: `vsm.simulate.Traced.fates`."""
+    number = items.get_indexer(pd.Index(visits["item"]))
+    order = np.lexsort((visits["seq"].to_numpy(), number))
+    order = order[(number[order] >= 0) & (code[order] >= 0)]
+    fates = np.full((2, len(items), len(backs), DRAWS), np.nan)
+    ended = visits["left"].notna().to_numpy()
+    way: list[int] = []
+    for row, after in zip(order, np.append(number[order][1:], -1), strict=True):
+        way.append(int(code[row]))
+        if after != number[row]:
+            _walk(fates[:, number[row]], way, bool(ended[row]), backs)
+            way = []
+    return fates
+
+
+def _walk(fates: Floats, way: list[int], ended: bool, backs: Sequence[Sequence[tuple[int, float]]]) -> None:
+    """Mark one item's way: `fates[0]` makes it skip (−1) or enter (2) a stage, `fates[1]` go on (2) or back to where it went."""
+    seen, before = [0] * len(backs), -1
+    for place in [*way, *([len(backs)] if ended else [])]:
+        if before >= 0:
+            fates[1, before, seen[before]] = 2.0 if place > before else _fate_of(place, backs[before])
+            seen[before] = min(seen[before] + 1, DRAWS - 1)
+        for passed in range(before + 1, place):
+            fates[0, passed, seen[passed]] = -1.0
+        if before < place < len(backs):
+            fates[0, place, seen[place]] = 2.0
+        before = place
+
+
+def _fate_of(target: int, backs: Sequence[tuple[int, float]]) -> float:
+    """The draw that sends work back to a stage; NaN where none was ever sent there."""
+    sum_before = 0.0
+    for to, share in backs:
+        if to == target:
+            return sum_before + share / 2
+        sum_before += share
+    return float("nan")
 
 
 def _working(

@@ -108,6 +108,19 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """What is known of the items: hours of work and of lying by stage, item and visit, and what decides their ways; NaN: drawn.
+
+    ``fates``: first whether a stage is skipped (below 0: yes, above 1: no), then whether the work is sent
+    back; by item, stage and visit.
+    """
+
+    work: Floats
+    holds: Floats
+    fates: Floats
+
+
+@dataclass(frozen=True)
 class Seen:
     """What a tracker shows of a run: the frames that the metrics take, the stages, and the window."""
 
@@ -324,10 +337,9 @@ class _Engine:
         crew.give_back(who)
 
 
-def simulate(line: Line, seed: int, hours: float, traced: Floats | None = None, *, simply: bool = False) -> Run:
-    """Run a line for so many hours (elapsed ones), from empty.
+def simulate(line: Line, seed: int, hours: float, traced: Traced | None = None, *, simply: bool = False) -> Run:
+    """Run a line for so many hours (elapsed ones), from empty; of items that are `traced` what is known is not drawn.
 
-    `traced`: hours of work by stage, item and visit that are known, NaN where they are to be drawn.
     `simply`: by simpy in any case, not by the quicker loop that lines without its rarer parts take.
     """
     clock = _Clock.of(line.calendar, hours)
@@ -337,10 +349,11 @@ def simulate(line: Line, seed: int, hours: float, traced: Floats | None = None, 
     shape = (len(line.steps), len(times), DRAWS)
     urgency = dice[4].random(len(times))
     work = _drawn(line.steps, shape, dice[1])
-    if traced is not None:
-        work = np.where(np.isnan(traced), work, traced)
     holds = _rests(line.steps, shape, dice[2])
     fates = dice[3].random((2, len(times), len(line.steps), DRAWS))
+    if traced is not None:
+        known = ((traced.work, work), (traced.holds, holds), (traced.fates, fates))
+        work, holds, fates = (np.where(np.isnan(own), drawn, own) for own, drawn in known)
     ranks = np.where(urgency < line.urgent, 0.0, np.where(urgency > 1 - line.low, 2.0, 1.0))
     until = min(end * 0.1, 200.0)
     lying, log = _parked(line, len(times), until)
