@@ -24,7 +24,7 @@ from vsm.simulate import Line, Seen, Step, seen, simulate
 from vsm.working_time import micro
 
 UTC = ZoneInfo("UTC")
-FIRST = 1000  # seeds 0 to 99 served for tuning
+FIRST = 5000  # seeds 0 to 299 served for choosing thresholds, 1000 to 1199 were reported before
 Dice = np.random.Generator
 
 
@@ -439,12 +439,12 @@ def lived(planted: Planted, seed: int) -> Seen:
 # Who names what. --------------------------------------------------------------------------------------------------------
 
 
-def answers(planted: Planted, seed: int) -> dict[str, str | None]:
-    """The stage that each candidate names."""
+def answers(planted: Planted, seed: int, beside: bool = True) -> dict[str, str | None]:
+    """The stage that each candidate names; ours alone where nothing is asked `beside` it."""
     told = lived(planted, seed)
     calendar = planted.calendar
     found = constraint(told.visits, told.stages, told.items, told.scope, calendar, UTC)
-    return {"ours": found.stage} | others(told, calendar)
+    return {"ours": found.stage} | (others(told, calendar) if beside else {})
 
 
 def others(told: Seen, calendar: Calendar | None) -> dict[str, str | None]:
@@ -476,11 +476,11 @@ def right(named: str | None, planted: Planted) -> bool:
     return named in planted.truth if planted.truth else named is None
 
 
-def judged(job: tuple[str, int]) -> tuple[dict[str, bool], bool]:
+def judged(job: tuple[str, int], beside: bool = True) -> tuple[dict[str, bool], bool]:
     """For one line who is right, and whether ours was silent."""
     scenario, seed = job
     planted = planted_line(scenario, seed)
-    named = answers(planted, seed)
+    named = answers(planted, seed, beside)
     return {who: right(stage, planted) for who, stage in named.items()}, named["ours"] is None
 
 

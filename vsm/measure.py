@@ -99,6 +99,7 @@ class Measures:
     ours: dict[str, Figure] = field(default_factory=dict)
     _compared: Callable[[], tuple[Difference, ...]] = field(default=lambda: (), repr=False, compare=False)
     _levered: Callable[[], Lever | None] = field(default=lambda: None, repr=False, compare=False)
+    _moved: Callable[[], pd.DataFrame | None] = field(default=lambda: None, repr=False, compare=False)
     _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
     _monthly: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
     _teamed: Callable[[], dict[str, dict[str, Figure]]] = field(default=dict, repr=False, compare=False)
@@ -132,6 +133,11 @@ class Measures:
     def differences(self) -> tuple[Difference, ...]:
         """The DORA numbers of `definition` beside ours, with the reasons; none where it is ours."""
         return self._compared()
+
+    @property
+    def moved(self) -> pd.DataFrame | None:
+        """How the constraint moved in the year up to the window's end (`constraint.history`); None for several streams at once."""
+        return self._moved()
 
     def figure(self, name: str) -> Figure | None:
         """A figure by its name (`vsm.figures.names`), those too that are made when they are asked for; None for no such name."""
@@ -193,8 +199,14 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measur
         constraint=constraint.constraint(visits, line, items, scope, calendar, zone),
         graph=stream.graph(by_stage, moves, accurate),
         _levered=cache(lambda: lever(visits, line, items, scope, calendar, zone)),
+        _moved=cache(lambda: constraint.history(visits, line, items, _year(scope), calendar, zone)),
         _wasted=cache(lambda: _waste(told, one, items, scope)),
     )
+
+
+def _year(scope: Scope) -> Scope:
+    """The year up to a window's end, or the window where that is longer."""
+    return replace(scope, start=min(scope.start, scope.end - pd.Timedelta(weeks=52)))
 
 
 def _read(one: StreamFlow, items: pd.DataFrame, visits: pd.DataFrame, told: Flow) -> policies.Told:

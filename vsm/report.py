@@ -1,6 +1,7 @@
 """The report: every number of a scope as a document (JSON), as text for a terminal, as Markdown."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -201,7 +202,19 @@ def _constraint(measures: Measures) -> Document | None:
         {"stage": row["stage"], "score": _number(row["score"]), "evidence": {k: _plain(v) for k, v in row["evidence"].items()}}
         for row in found.ranking.to_dict("records")
     ]
-    return {"stage": found.stage, "why": found.why, "confidence": _number(found.confidence), "ranking": ranking}
+    moved = [] if measures.moved is None else measures.moved.to_dict("records")
+    history = [
+        {
+            "from": _time(row["start"]),
+            "to": _time(row["end"]),
+            "stage": _plain(row["stage"]),
+            "confidence": _number(row["confidence"]),
+        }
+        for row in moved
+    ]
+    return {
+        "stage": found.stage, "why": found.why, "confidence": _number(found.confidence), "ranking": ranking, "history": history,
+    }  # fmt: skip
 
 
 def _dora(figures: dict[str, Figure], parts: pd.DataFrame | None) -> Document:
@@ -412,7 +425,22 @@ def _stage_row(stage: Document) -> tuple[str, ...]:
 
 
 def _constraint_rows(found: Document) -> list[tuple[str, ...]]:
-    return [("stage", found["stage"] or "none"), ("why", found["why"]), ("confidence", share(found["confidence"]))]
+    return [
+        ("stage", found["stage"] or "none"),
+        ("why", found["why"]),
+        ("confidence", share(found["confidence"])),
+        ("how it moved", _moved(found["history"])),
+    ]
+
+
+def _moved(history: list[Document]) -> str:
+    """Which stages were named one after the other: 'Review in the windows up to 2026-06-28, then QA since …'; windows overlap."""
+    runs = [(name, [row["to"][:10] for row in rows]) for name, rows in groupby(history, key=lambda row: row["stage"] or "none")]
+    if len(runs) < 2:
+        return f"{runs[0][0]} in each of {len(history)} windows" if runs else NONE
+    *before, (last, ends) = runs
+    ended = [f"{name} in the windows up to {until[-1]}" for name, until in before]
+    return ", then ".join([*ended, f"{last} since the one up to {ends[0]}"])
 
 
 def _lever_rows(found: Document) -> list[tuple[str, ...]]:

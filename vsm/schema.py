@@ -113,6 +113,7 @@ BODY: dict[str, Schema] = {
             why=TEXT,
             confidence=SHARE,
             ranking=_list(_object(stage=TEXT, score=NUMBER, evidence={"type": "object"})),
+            history=_list(_object(**{"from": TIME, "to": TIME}, stage=TEXT_OR_NONE, confidence=SHARE)),
         )
     ),
     "lead_time_lever": _or_none(_object(stage=TEXT, predicted_cut=NUMBER, low=NUMBER, high=NUMBER)),

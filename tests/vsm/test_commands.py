@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from vsm import cli
+from vsm import cli, commands
 from vsm.schema import schema
 
 CONFIG = str(Path(__file__).parents[2] / "sample_data" / "vsm.toml")
@@ -26,6 +27,14 @@ EXPLAINED = (
 def told():
     """What the program said to each call: nothing writes to the sample's store, so a call is made once."""
     return {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def measured_once():
+    """What was measured of a scope is kept for the next call: explaining ten numbers need not measure the sample ten times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "measured", cache(commands.measured))
+        yield
 
 
 @pytest.fixture
@@ -83,6 +92,19 @@ def test_what_needs_one_map_is_null_where_there_are_several_streams(vsm):
     assert [told[name] for name in ("stages", "moves", "constraint", "lead_time_lever")] == [None] * 4
     assert [one["stream"] for one in told["streams"]] == ["checkout", "platform"]
     assert all(one["stages"] and one["moves"] and one["constraint"] for one in told["streams"])
+
+
+def test_the_constraint_moved_as_it_was_planted(vsm, truths):
+    """Windows wholly before the day on which people changed places name the constraint of then, those after it the one since."""
+    told = valid(vsm("report", "--format", "json")[1])
+    for one in told["streams"]:
+        planted = truths["streams"][one["stream"]]["constraint"]
+        history = one["constraint"]["history"]
+        assert len(history) >= 8
+        assert {row["stage"] for row in history if row["to"] <= truths["people_moved_on"]} == {planted["first half"]["planted"]}
+        assert {row["stage"] for row in history if row["from"] > truths["people_moved_on"]} == {planted["second half"]["planted"]}
+        assert all(0.5 < row["confidence"] <= 1 for row in history)
+    assert "how it moved  Review in the windows up to 2026-06-28, then QA since" in vsm("report")[1]
 
 
 def test_a_chosen_stream_says_the_same_as_it_does_among_all(vsm):

@@ -13,7 +13,7 @@ from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.figure import FEW
 from vsm.metrics.flow import finished
 from vsm.metrics.people_at_work import AtWork, at_work
-from vsm.metrics.stages import Codes, Mask, Waits, overtaken, shows_queue, stage_codes, stages, waits
+from vsm.metrics.stages import Codes, Mask, Waits, observed_from, overtaken, shows_queue, stage_codes, stages, waits
 from vsm.scope import Scope
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Chosen on planted lines (docs/constraint.md), measured on others.
 WAITS = 0.3  # share of time; a queue that is empty more often does not hold back the whole
 LOADED = 0.68  # of what a stage does while work waits; batches fill the queue of one that has time, too
+CLUMPED, LOADED_BY_CLUMPS = 3.0, 0.74  # items that come at a time on average; a fortnight's at once loads a calm stage for a while
 PERSISTENT = 0.8  # of the greatest share × load: the last stage of which this holds is where full turns to empty …
 AS_LOADED = 0.85  # … if it is about as loaded as the most loaded one
 BEYOND = 0.33  # share of time, where no queue is seen: more is inside than the stage can use
@@ -58,6 +59,7 @@ class _Rule:
     candidates: Mask
     queues: bool
     growth: bool
+    loaded: float = LOADED
 
     def judged(self, weights: Floats) -> tuple[Floats, Codes, Mask]:
         """For each draw of weeks every stage's score, the place of the named one (−1: none), and whether growth told it."""
@@ -77,7 +79,7 @@ class _Rule:
         """Of the stages that are loaded and for which work waits: the last whose queue share × load comes near the greatest."""
         queue, load = self.can.queue_share(weights), self.can.load(weights)
         score = queue * load
-        holds = self.candidates & (queue >= WAITS) & (load >= LOADED)
+        holds = self.candidates & (queue >= WAITS) & (load >= self.loaded)
         holds &= score >= PERSISTENT * _greatest(score, holds)
         holds &= load >= AS_LOADED * _greatest(load, holds)
         last = holds.shape[1] - 1 - holds[:, ::-1].argmax(axis=1)
@@ -106,71 +108,109 @@ def constraint(
     Per stage: the share of working time in which at least one visit waits for it (parked visits do not
     count), and its load: items in work on average ÷ items in work while something waits, which is what
     it can do by its own doing, so that no number of people is asked for. Of the stages for which work
-    waits at least 30 % of the time and whose load is at least 68 %, those that reach 0.8 of the
-    greatest share × load and 0.85 of the greatest load among these: the last of them on the map is the
-    constraint, if at least 40 items were finished in the window; else none is named. Confidence: the
-    share of 200 resamples of the window's weeks that say the same. Without a calendar, the working
-    hours are told from the log where it shows any. Where no stage shows a queue, or people have several
-    items in work at the same time, an estimate: the stage that has the most often more inside than its
-    departures grow with (departures at a rate of μ × min(inside, m), m of the greatest likelihood);
-    without "ready" statuses work may then wait in the status of the stage before.
+    waits at least 30 % of the time and whose load is at least 68 % (74 % where three and more items come
+    at a time), those that reach 0.8 of the greatest share × load and 0.85 of the greatest load among
+    these: the last of them on the map is the constraint, if at least 40 items were finished in the
+    window; else none is named. Confidence: the share of 200 resamples of the window's weeks that say the
+    same. Without a calendar, the working hours are told from the log where it shows any. Where no stage
+    shows a queue, or people have several items in work at the same time, an estimate: the stage that has
+    the most often more inside than its departures grow with (departures at a rate of μ × min(inside, m),
+    m of the greatest likelihood); without "ready" statuses work may then wait in the status of the stage
+    before, and what waits for the first stage cannot be seen.
     """
-    told = None if calendar is not None else working_hours(visits, scope, zone)
-    hours = told if calendar is None else calendar
-    table = stages(visits, line, scope, hours, zone)
+    found = _found(visits, line, items, scope, calendar, zone)
+    table = stages(visits, line, scope, found.hours, zone)
+    evidence = _evidence(visits, line, table, found.queue, found.rule.can, found.people, scope)
+    works = np.array([stage.has_capacity for stage in line], dtype=bool)
+    answer = _Answer(table, evidence, found.rule, found.score, found.by_growth, _of_time(calendar, found.hours))
+    return Constraint(
+        stage=None if found.place is None or found.place < 0 else line[found.place].name,
+        why=answer.why(found.place, found.n),
+        confidence=found.confidence,
+        ranking=answer.ranking(found.place),
+        threshold=BEYOND if found.by_growth else WAITS,
+        n_finished=found.n,
+        estimated=bool(works.any() and found.by_growth),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the rule says of a window: the stage's place on the line (−1: none is named, None: that cannot be told)."""
+
+    place: int | None
+    confidence: float | None
+    n: int
+    rule: _Rule
+    score: Floats
+    by_growth: bool
+    hours: Calendar | None
+    queue: Waits
+    people: AtWork
+
+
+def _found(
+    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
+) -> _Found:
+    hours = working_hours(visits, scope, zone) if calendar is None else calendar
     n = int(finished(items, scope).sum())
-    works = table["has_capacity"].to_numpy(dtype=bool)
+    works = np.array([stage.has_capacity for stage in line], dtype=bool)
     seen = works & np.array(shows_queue(line), dtype=bool)
     queue = waits(visits, line, micro(scope.end))
     edges = window_edges(visits, scope, WEEK)
     can = capacity(visits, line, queue, edges, hours, zone)
     people = at_work(visits, line, edges, hours, zone)
     queues = bool(seen.any())
-    rule = _Rule(can, seen if queues else works, queues, not queues or people.at_once > SEVERAL)
+    loaded = LOADED_BY_CLUMPS if _at_a_time(visits, scope) >= CLUMPED else LOADED
+    rule = _Rule(can, seen if queues else works, queues, not queues or people.at_once > SEVERAL, loaded)
     pieces = len(edges) - 1
     scores, places, by_growth = rule.judged(np.ones((1, pieces)))
     place, confidence = None, None
     if n >= ENOUGH and rule.candidates.any():
         place = int(places[0])
         confidence = float((rule.judged(_draws(pieces))[1] == place).mean())
-    evidence = _evidence(visits, line, table, queue, can, people, scope)
-    answer = _Answer(table, evidence, rule, scores[0], bool(by_growth[0]), _of_time(calendar, told))
-    return Constraint(
-        stage=None if place is None or place < 0 else line[place].name,
-        why=answer.why(place, n),
-        confidence=confidence,
-        ranking=answer.ranking(place),
-        threshold=BEYOND if by_growth[0] else WAITS,
-        n_finished=n,
-        estimated=bool(works.any() and by_growth[0]),
-    )
+    return _Found(place, confidence, n, rule, scores[0], bool(by_growth[0]), hours, queue, people)
+
+
+def _at_a_time(visits: pd.DataFrame, scope: Scope) -> float:
+    """How many items come into the line at the same time (hour) on average, in the window."""
+    came = micros(visits["queued"])[(visits["seq"] == 0).to_numpy() & scope.holds(visits["queued"]).to_numpy()]
+    return len(came) / max(len(np.unique(came // HOUR)), 1)
 
 
 def history(
     visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
-    weeks: int = 13, every: int = 4,
+    weeks: int = 13, every: int = 4, most: int = 12,
 ) -> pd.DataFrame:  # fmt: skip
-    """How the constraint moved: one row for each window of `weeks`, `every` so many weeks up to the window's end.
+    """How the constraint moved: one row for each window of `weeks`, `every` so many weeks up to the window's end, `most` of them.
 
-    Columns: start, end, stage (missing: none named), confidence, n (items finished in it), why.
+    None of them begins long before the records do. Columns: start, end, stage
+    (missing: none named), confidence, n (items finished in it).
     """
     length, step = pd.Timedelta(weeks=weeks), pd.Timedelta(weeks=every)
-    number = max(int((scope.end - scope.start - length) / step) + 1, 1)
+    began = observed_from(visits, scope)
+    number = min(max(int((scope.end - began - length) / step + 0.5) + 1, 1), most)
     windows = [
         replace(scope, start=max(scope.start, scope.end - step * back - length), end=scope.end - step * back)
         for back in reversed(range(number))
     ]
-    found = [constraint(visits, line, items, window, calendar, zone) for window in windows]
+    found = [_found(_around(visits, window), line, items, window, calendar, zone) for window in windows]
+    names = [None if one.place is None or one.place < 0 else line[one.place].name for one in found]
     return pd.DataFrame(
         {
             "start": pd.Series([window.start for window in windows], dtype="datetime64[us, UTC]"),
             "end": pd.Series([window.end for window in windows], dtype="datetime64[us, UTC]"),
-            "stage": pd.Series([one.stage for one in found], dtype="str"),
+            "stage": pd.Series(names, dtype="str"),
             "confidence": np.array([one.confidence for one in found], dtype="float64"),
-            "n": np.array([one.n_finished for one in found], dtype="int64"),
-            "why": pd.Series([one.why for one in found], dtype="str"),
+            "n": np.array([one.n for one in found], dtype="int64"),
         }
     )
+
+
+def _around(visits: pd.DataFrame, window: Scope) -> pd.DataFrame:
+    """The visits of a window and of as long before it, in which those that are parked were overtaken: the rest costs only time."""
+    since = window.start - (window.end - window.start)
+    return visits[~(visits["left"] < since) & (visits["queued"] <= window.end)]
 
 
 def _draws(weeks: int) -> Floats:
@@ -313,7 +353,11 @@ class _Answer:
 
     def why_none(self) -> str:
         if not self.rule.queues:
-            return "in no stage does more work inside leave the output as it is for long"
+            first = self.table["stage"].iloc[0]
+            return (
+                "in no stage does more work inside leave the output as it is for long "
+                f"(what waits for {first}, the first stage, is not on the map and cannot be seen)"
+            )
         shares = [
             facts["queue_share"] if candidate else -1 for facts, candidate in zip(self.evidence, self.rule.candidates, strict=True)
         ]

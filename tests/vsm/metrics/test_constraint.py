@@ -124,7 +124,9 @@ def test_tickets_without_waiting_statuses_give_an_estimate_that_says_so(planted:
         assert found.estimated
         assert found.stage is None or f"{found.stage} or the step after it" in found.why
     assert sum(right) >= 4
-    assert [asked(planted(line(0.5, 0), seed, queues=False)).stage for seed in range(4)] == [None] * 4
+    calm = [asked(planted(line(0.5, 0), seed, queues=False)) for seed in range(4)]
+    assert [found.stage for found in calm] == [None] * 4
+    assert all("what waits for Refine, the first stage, is not on the map and cannot be seen" in found.why for found in calm)
 
 
 def test_parked_tickets_are_dropped_and_counted(planted: Build, line: Build) -> None:
@@ -213,6 +215,16 @@ def test_a_fortnights_tickets_at_once_are_no_lack_of_capacity() -> None:
     assert found.ranking["evidence"][0]["queue_share"] > 0.35
 
 
+def test_a_stage_that_batches_load_for_a_while_must_be_busier_to_be_named() -> None:
+    """A load of a little more than 70 %: named where items come one by one, not where a week's come at a time."""
+    steps = steps_of(0.72, 1, 0.15)
+    one_by_one = simulated(Line(steps, per_hour=0.15), 5, 180)
+    at_a_time = simulated(Line(steps, batch=25, every=7 * 24.0), 5, 180)
+    loads = [found.ranking.set_index("stage")["evidence"]["Dev"]["load"] for found in (one_by_one, at_a_time)]
+    assert all(0.68 < load < 0.74 for load in loads)
+    assert (one_by_one.stage, at_a_time.stage) == ("Dev", None)
+
+
 def test_people_with_other_work_are_found_though_they_look_idle() -> None:
     line = Line(steps_of(0.5, 2, 0.15), per_hour=0.15, hidden=(("Review", 0.44),))
     found = simulated(line, 2)
@@ -264,6 +276,17 @@ def test_the_constraint_moves_and_its_history_says_when() -> None:
     assert table["end"].iloc[-1] == scope.end
     assert (table["n"] > ENOUGH).all()
     assert table["confidence"].between(0, 1).all()
+
+
+def test_a_long_record_has_no_more_windows_than_asked_for(planted: Build, line: Build) -> None:
+    told = planted(line(0.95, 2), 3, weeks=40)
+    whole = Scope(START, START + pd.Timedelta(weeks=40))
+    table = history(told.visits, told.line, told.items, whole, None, UTC, weeks=8, every=2, most=5)
+    assert len(table) == 5
+    assert (table["end"].iloc[-1], set(table["stage"])) == (whole.end, {"Review"})
+    one = table.iloc[0]
+    alone = asked(told, Scope(one["start"], one["end"]))
+    assert (one["stage"], one["confidence"], one["n"]) == (alone.stage, alone.confidence, alone.n_finished)
 
 
 def test_a_window_shorter_than_its_history_has_one_row(planted: Build, line: Build) -> None:

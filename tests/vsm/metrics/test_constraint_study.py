@@ -29,6 +29,7 @@ RIGHT = {
     "batch arrivals": 26,
     "multitasking": 26,
     "one status a stage": 26,
+    "calm, batch arrivals": 28,  # none is named
 }
 DWELL_FAILS = (
     "release train at the end",
@@ -50,7 +51,7 @@ def _study() -> ModuleType:
 
 
 study = _study()
-CALM = tuple(name for name in study.SCENARIOS if name.startswith("calm"))
+CALM = tuple(name for name in study.SCENARIOS if name.startswith("calm") and name not in RIGHT)
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +59,16 @@ def rights() -> Callable[[str], dict[str, int]]:
     """For each candidate on how many of a scenario's lines it was right."""
 
     def count(scenario: str, lines: int = LINES) -> dict[str, int]:
-        told = [study.judged((scenario, 2000 + seed))[0] for seed in range(lines)]
+        told = [study.judged((scenario, 2000 + seed), beside=scenario in DWELL_FAILS)[0] for seed in range(lines)]
         return {who: sum(one[who] for one in told) for who in told[0]}
 
     return count
 
 
 @pytest.mark.parametrize("scenario", RIGHT)
-def test_the_planted_stage_is_named(rights: Callable[..., dict[str, int]], scenario: str) -> None:
+def test_the_planted_stage_is_named_and_none_where_only_batches_fill_the_queues(
+    rights: Callable[..., dict[str, int]], scenario: str
+) -> None:
     found = rights(scenario)
     assert found["ours"] >= RIGHT[scenario]
     if scenario in DWELL_FAILS:  # or ranking by dwell would pass
