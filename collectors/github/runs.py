@@ -2,8 +2,9 @@
 
 Only REST has runs. The newest page has an ETag, so a poll of a quiet repository costs nothing of the
 rate limit. What is older is read by windows of creation times, each halved while it holds more than the
-thousand runs that a search gives. A run that is run again stays the same run, with its old creation: so
-the last days are read again once a day, and runs that have not ended whenever there is a harvest.
+thousand runs that a search gives. A run that is run again stays the same run, with its old creation, and
+no list is ordered by what changed: so the last days are read again once a day, the last month, after which
+GitHub runs nothing again, once a week, and runs that have not ended whenever there is a harvest.
 
 A run without its jobs does not tell how long it was queued. `neutral` counts as success, since GitHub
 lets it pass; `stale` (GitHub gave up on it) is unknown; `action_required` waits for a person and has not
@@ -34,6 +35,8 @@ MOST = 1000  # runs that a search gives, whatever there are
 BEGAN = moment("2018-10-16T00:00:00Z")  # the day that Actions were shown first
 AGAIN = timedelta(days=3)  # runs are run again after a look at what failed, seldom later
 DAILY = timedelta(days=1)
+MONTH = timedelta(days=31)  # "created over a month ago", GitHub says of a run that it will not run again
+WEEKLY = timedelta(days=7)
 LONGEST = timedelta(days=36)  # a run may wait and last 35 days
 KEPT = 500  # runs whose jobs are known, by their last change: those of the newest page and of the last days, and more
 RESULTS = {
@@ -273,8 +276,9 @@ def _deployment(run: Thing, jobs: Sequence[_Job], rules: Rules, environment: str
 class _Reading:
     """One reading of a repository's runs.
 
-    ``gaps`` are windows of creation times, both ends included, that are still to be read. ``reach`` is how
-    far back the newest page goes, None where it holds all there is.
+    ``gaps`` are windows of creation times, both ends included, that are still to be read; True with those that
+    were read before, and of which only what was run again is news. ``reach`` is how far back the newest page
+    goes, None where it holds all there is. ``looked`` and ``combed``: the last daily and weekly look.
     """
 
     client: Client
@@ -284,8 +288,9 @@ class _Reading:
     seen: datetime | None = None
     reach: datetime | None = None
     looked: datetime | None = None
+    combed: datetime | None = None
     etag: str | None = None
-    gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
+    gaps: list[tuple[datetime, datetime, bool]] = field(default_factory=list)
     pending: dict[str, list[str]] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -298,12 +303,14 @@ class _Reading:
         daily = self.looked is None or self.client.date is None or self.client.date - self.looked >= DAILY
         back = AGAIN if daily else OVERLAP
         self.looked = self.client.date if daily else self.looked
+        before_that = self.seen
         if top.status != 304:
             self._newest(top.data["workflow_runs"], top.next is not None, back)
             self.etag = top.etag
             yield self._batch(top.data["workflow_runs"], top.data.get("total_count"))
         elif daily and self.seen and self.reach:
             self._open(self.seen - back, self.reach)
+        self._comb(before_that)
         yield from self._windows()
         yield from self._unended(before, daily, fresh=top.status != 304)
         if top.status == 304 and daily:
@@ -320,8 +327,9 @@ class _Reading:
         if further or state.get("rules") != self._rules:
             return
         self.seen, self.reach, self.looked = (instant(state.get(name)) for name in ("seen", "reach", "looked"))
+        self.combed = instant(state.get("combed")) or self.looked  # an older program kept none
         self.etag = state.get("etag")
-        self.gaps = [(moment(low), moment(high)) for low, high in state.get("gaps") or ()]
+        self.gaps = [(moment(low), moment(high), any(again)) for low, high, *again in state.get("gaps") or ()]
         self.pending = {key: list(entry) for key, entry in (state.get("pending") or {}).items()}
         self.jobs = dict(state.get("jobs") or {})
 
@@ -341,25 +349,35 @@ class _Reading:
     def _open(self, low: datetime, high: datetime) -> None:
         low = max(low, self.since) if self.since else low
         if low <= high:
-            self.gaps.insert(0, (low, high))
+            self.gaps.insert(0, (low, high, False))
+
+    def _comb(self, seen: datetime | None) -> None:
+        """Once a week look for what was run again late: between the last days before `seen` and as long ago as that may happen."""
+        now = self.client.date
+        if now is None or (self.combed is not None and now - self.combed < WEEKLY):
+            return
+        self.combed = now
+        low = max(time for time in (now - MONTH, self.since) if time)
+        if seen is not None and self.reach is not None and low <= (high := min(seen - AGAIN, self.reach)):
+            self.gaps.append((low, high, True))
 
     def _windows(self) -> Iterator[Batch]:
         while self.gaps:
-            low, high = self.gaps[0]
+            low, high, again = self.gaps[0]
             answer = self.client.rest(self._place, self._window(low, high))
             middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
             if answer.data["total_count"] > MOST and middle < high:
-                self.gaps[:1] = [(middle + timedelta(seconds=1), high), (low, middle)]
+                self.gaps[:1] = [(middle + timedelta(seconds=1), high, again), (low, middle, again)]
                 continue
             left_out = answer.data["total_count"] - MOST
             while answer.next:
-                yield self._batch(answer.data["workflow_runs"])
+                yield self._batch(_news(answer.data["workflow_runs"], again))
                 answer = self.client.rest(answer.next)
             self.gaps.pop(0)
             warnings = (
                 [f"{left_out:,} workflow runs of one second ({low:%Y-%m-%d %H:%M:%S}) cannot be asked for"] if left_out > 0 else []
             )
-            yield self._batch(answer.data["workflow_runs"], warnings=warnings)
+            yield self._batch(_news(answer.data["workflow_runs"], again), warnings=warnings)
 
     def _window(self, low: datetime, high: datetime) -> dict[str, Any]:
         window = "..".join(f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (low, high))
@@ -415,12 +433,17 @@ class _Reading:
 
     def _state(self) -> dict[str, Any]:
         newest = sorted(self.jobs, key=int)[-KEPT:]
-        times = {name: getattr(self, name) for name in ("seen", "reach", "looked", "since")}
+        times = {name: getattr(self, name) for name in ("seen", "reach", "looked", "combed", "since")}
         return {
             **{name: time.isoformat() if time else None for name, time in times.items()},
             "etag": self.etag,
-            "gaps": [[low.isoformat(), high.isoformat()] for low, high in self.gaps],
+            "gaps": [[low.isoformat(), high.isoformat(), again] for low, high, again in self.gaps],
             "pending": self.pending,
             "jobs": {key: self.jobs[key] for key in newest},
             "rules": self._rules,
         }
+
+
+def _news(runs: Sequence[Thing], again: bool) -> Sequence[Thing]:
+    """The runs of a page; where they were read before, those that were run again."""
+    return [run for run in runs if not again or (run.get("run_attempt") or 1) > 1]

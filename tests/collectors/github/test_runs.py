@@ -346,6 +346,44 @@ def test_a_run_that_is_run_again_is_seen_within_a_day(github, shelf, news):
     assert (row["result"], row["started_at"], row["finished_at"]) == ("failure", time(61), time(61.5))
 
 
+def test_a_run_that_is_run_again_after_days_is_seen_within_a_week(github, shelf):
+    one = shop(2000)  # eight days of them
+    peer, server = github(one)
+    peer.now = time(201)
+    shelf.collect(server.url, deploy_workflows=["Build"])
+    for late in (300, 1200):
+        again = next(run for run in one["runs"] if run["id"] == late)
+        again |= {"run_attempt": 2, "conclusion": "failure", "updated_at": at(202), "run_started_at": at(202)}
+    peer.now = time(201 + 6.9 * 24)
+    shelf.collect(server.url, deploy_workflows=["Build"])
+    assert {row["result"] for row in shelf.rows("builds")} == {"success"}
+    peer.now = time(201 + 7.1 * 24)
+    server.forget()
+    shelf.collect(server.url, deploy_workflows=["Build"])
+    ended = {row["id"]: row["result"] for row in shelf.rows("builds")}
+    assert sorted(key for key, result in ended.items() if result == "failure") == ["github:1200", "github:300"]
+    assert server.count("/jobs") == 2  # of those alone, and not of all that deployed in a month
+    assert server.count("/actions/runs") <= 2 + 1 + 2000 // 100 + 4
+    server.forget()
+    shelf.collect(server.url, deploy_workflows=["Build"])
+    assert server.count("/actions/runs") == 1
+
+
+def test_the_look_at_the_last_month_goes_on_where_it_was_broken_off(github, shelf):
+    one = shop(2000)
+    peer, server = github(one)
+    peer.now = time(201)
+    shelf.collect(server.url)
+    one["runs"][50] |= {"run_attempt": 2, "conclusion": "failure", "updated_at": at(202)}
+    peer.now = time(201 + 8 * 24)
+    with pytest.raises(KeyboardInterrupt):
+        shelf.collect(server.url, until=12)
+    server.forget()
+    shelf.collect(server.url)
+    assert [row["id"] for row in shelf.rows("builds") if row["result"] == "failure"] == ["github:51"]
+    assert server.count("/actions/runs") < 20  # of the twenty pages of a month
+
+
 def test_jobs_are_read_only_of_runs_that_deploy_and_only_when_they_changed(github, shelf):
     one = shop(40)
     one["runs"][7] |= {"name": "Deploy", "jobs": [job("deploy", at(1), at(2))]}
