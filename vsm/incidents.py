@@ -53,7 +53,7 @@ def _excluded(incidents: pd.DataFrame, rules: Incidents) -> pd.Series:
         own = [label.strip().casefold() for label in (labels or "").split(";")]
         by_label = next((f"its label {named[label]} is in [incidents] exclude_labels" for label in own if label in named), None)
         by_title = (
-            f"its title matches {told!r} of [incidents] exclude_titles" for one, told in patterns if one.search(title or "")
+            f"its title matches '{told}' of [incidents] exclude_titles" for one, told in patterns if one.search(title or "")
         )
         found.append(by_label or next(by_title, None))
     return pd.Series(found, index=incidents.index, dtype="str")
