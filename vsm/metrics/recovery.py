@@ -59,7 +59,7 @@ def happy_path(lead_time: Figure, changes: pd.DataFrame, frequency: Figure) -> S
 
 def _ago(rows: pd.DataFrame, end: str) -> pd.Series:
     """When each way began: its hours before its end, since configuration says where it begins."""
-    return rows[end] - pd.to_timedelta(rows["hours"] * 3600, unit="s").round("us")
+    return rows[end] - pd.to_timedelta(rows["hours"] * 3600, unit="s").dt.round("us")
 
 
 def _in_order(parts: pd.DataFrame) -> pd.DataFrame:
