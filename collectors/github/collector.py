@@ -5,7 +5,7 @@ cannot be read is a sentence, and does not stop the others.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -22,6 +22,7 @@ from collectors.github.repositories import Found
 from collectors.github.resource import Resource
 from collectors.patience import Patience
 
+TURN = "turn"  # the cursor that says which of several repositories a run had come to
 SOME = 10  # pull requests that are asked for where most of them are known
 MANY = 25  # where none is
 IN_A_ROW = 3  # repositories that may fail one after the other before the server is taken to be down
@@ -39,6 +40,7 @@ class GitHubCollector:
     read: set[int] = field(default_factory=set)
     done: int = 0
     refusal: Refusal = field(init=False)
+    turns: bool = False
 
     @classmethod
     def configured(cls, told: Mapping[str, Any], context: Context) -> Self:
@@ -85,9 +87,9 @@ class GitHubCollector:
         """The news of each repository. Raises CollectorError for what could not be read, when all others have been."""
         failed: list[str] = []
         missing: list[str] = []
-        in_a_row = 0
+        in_a_row, turn = 0, dict[str, Mapping[str, Any]]()
         self.refusal = Refusal.recalled(self.client, cursors, anew=full)
-        for found in repositories.found(self.client, self.keys.wanted):
+        for found in self._in_turn(list(repositories.found(self.client, self.keys.wanted)), cursors):
             try:
                 yield from self._repository(found, cursors, full)
                 in_a_row = 0
@@ -103,10 +105,25 @@ class GitHubCollector:
                 yield self._spent(found.name)
                 if in_a_row == IN_A_ROW:
                     break
-        if spent := self.client.patience.taken():  # for lists of repositories that need not be read
-            yield Page(requests=spent, done=self.done)
+        else:
+            turn = {TURN: {}} if self.turns else {}
+        # What is left was asked for repositories that need not be read, and for lists without news.
+        if (spent := self.client.patience.taken()) or turn:
+            yield Page(requests=spent, done=self.done, cursors=turn)
         if failed or (missing and not self.read):
             raise CollectorError("; ".join(failed or missing))
+
+    def _in_turn(self, found: list[Found], cursors: Cursors) -> list[Found]:
+        """The repositories in the order in which they are read: new ones first, then from where a run before was broken off.
+
+        A run that may make fewer requests than there are repositories comes to all of them so, in several runs.
+        """
+        named = _named(cursors)
+        known = [replace(one, id=named.get(one.name.lower())) if one.id is None and not one.error else one for one in found]
+        self.turns = len(found) > 1
+        at = cursors.get(TURN, {}).get("at")
+        start = next((number for number, one in enumerate(known) if one.name == at), 0)
+        return sorted(known[start:] + known[:start], key=lambda one: place(one.id, ITSELF) in cursors)
 
     def _spent(self, name: str, *warnings: str) -> Page:
         """A page that tells only what was asked in vain."""
@@ -117,12 +134,11 @@ class GitHubCollector:
         if found.error:
             raise found.error
         since = self.context.since
-        known = found.id if found.id is not None else _named(cursors, found.name)
-        before = cursors.get(place(known, ITSELF), {})
+        before = cursors.get(place(found.id, ITSELF), {})
         if found.archived and not full and is_whole(before, found.pushed, self.resources, since):
             self.read.add(found.id or 0)
             return  # nothing can change in it
-        size = cursors.get(place(known, PullRequests.name), {}).get("size", MANY)
+        size = cursors.get(place(found.id, PullRequests.name), {}).get("size", MANY)
         polled = self._poll(found.name, min(size, SOME) if before else size)
         if polled.repo.id in self.read:
             return  # asked for under two names
@@ -130,9 +146,11 @@ class GitHubCollector:
         if news := self.refusal.news():
             yield Page(cursors=news, requests=self.client.patience.taken(), done=self.done, doing=polled.repo.name)
         reading = Reading(self.client, self.resources, since, polled, cursors, full, self.done)
+        turn: dict[str, Mapping[str, Any]] = {TURN: {"at": found.name}} if self.turns else {}
         for page in reading.pages():
             self.done = page.done
-            yield page
+            yield replace(page, cursors={**page.cursors, **turn})
+            turn = {}
 
     def _poll(self, name: str, first: int) -> Poll:
         """What a repository is, and the newest of its lists. Raises NotThere."""
@@ -152,7 +170,7 @@ class GitHubCollector:
         return examine.proposal(self.client, self.keys)
 
 
-def _named(cursors: Cursors, name: str) -> str | None:
-    """The id of the repository that had this name when it was last read."""
-    mine = ((place.removesuffix(f":{ITSELF}"), state) for place, state in cursors.items() if place.endswith(f":{ITSELF}"))
-    return next((key for key, state in mine if str(state.get("name", "")).lower() == name.lower()), None)
+def _named(cursors: Cursors) -> dict[str, int]:
+    """The ids of repositories by the names that they had when they were last read."""
+    mine = {place.removesuffix(f":{ITSELF}"): state for place, state in cursors.items() if place.endswith(f":{ITSELF}")}
+    return {str(state.get("name", "")).lower(): int(key) for key, state in mine.items()}

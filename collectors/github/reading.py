@@ -1,5 +1,6 @@
 """One repository while it is read: what it is, then list by list what is new."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,10 +92,14 @@ class Reading:
         """The pages of one list; a list that we may not read, or that is switched off, is a warning."""
         here, began = place(self.repo.id, resource.name), self.done
         state = self._begun(resource) if self.anew else self.cursors.get(here, {})
-        first = self.anew or not state
+        first, saved = self.anew or not state, json.dumps(state, sort_keys=True)  # a list may go on with parts of it
         try:
             for batch in resource.batches(self.client, self.repo, state, self.since, self.poll.first):
                 self.done += len(batch.answers)
+                now = saved if batch.state is None else json.dumps(batch.state, sort_keys=True)
+                if not (batch.answers or batch.lost or batch.warnings) and now == saved:
+                    continue  # no news: a transaction for each quiet list of a thousand repositories would be many
+                saved = now
                 # Of a list that is read for the first time all is to come; of another, nobody knows how much is new.
                 total = began + batch.total if batch.total is not None and first and self.since is None else None
                 yield self._batch(resource.name, here, batch, total)

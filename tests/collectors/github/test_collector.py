@@ -79,7 +79,7 @@ def test_a_second_harvest_by_rest_asks_for_each_list_once(shelf, github):
 
 
 def test_a_refusal_of_graphql_is_remembered_for_a_day_of_the_servers_clock(shelf, github):
-    peer, server = github([shop(20), repository("acme/till")])
+    peer, server = github([shop(20), repository("acme/till", 2)])
     peer.refuses = True
 
     def asked(**keys: object) -> int:
