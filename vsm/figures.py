@@ -13,7 +13,21 @@ import pandas as pd
 
 from vsm import lever as levers
 from vsm.frames import looked_up
-from vsm.metrics import blocked, constraint, coverage, dora, flow, forecast, handoffs, quality, rework, waste
+from vsm.metrics import (
+    batch_size,
+    blocked,
+    constraint,
+    coverage,
+    dora,
+    flow,
+    forecast,
+    handoffs,
+    quality,
+    recovery,
+    reliability,
+    rework,
+    waste,
+)
 from vsm.metrics import stages as time_in_stage
 from vsm.metrics.figure import Figure, definition, hours
 from vsm.metrics.stages import NEVER, inside, observed_from, sojourn, waits
@@ -332,6 +346,28 @@ def lead_time_parts(measures: "Measures") -> Figure:
     )
 
 
+def happy_path(measures: "Measures") -> Figure:
+    """The steps from first commit to production with each change's own."""
+    return _way(measures.happy_path, "happy_path", recovery.happy_path)
+
+
+def recovery_stream(measures: "Measures") -> Figure:
+    """The steps from a failed deployment to users served again with each deployment's own."""
+    return _way(measures.recovery_stream, "recovery_stream", recovery.recovery_stream)
+
+
+def _way(way: recovery.Stream, name: str, metric: Callable[..., Any]) -> Figure:
+    return Figure(
+        name,
+        {"per_week": way.per_week} | _flat(way.steps, ["part"], ["p50", "p85", "mean", "n"]),
+        way.n,
+        "hours",
+        definition(metric),
+        "each step's mean is its hours ÷ all rows, so that the means add up; elapsed time, percentiles by nearest rank",
+        way.rows,
+    )
+
+
 # Data quality. ---------------------------------------------------------------------------------------------------------
 
 
@@ -386,6 +422,10 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "deployment_frequency": dora.deployment_frequency,
     "change_lead_time": dora.change_lead_time,
     "change_fail_rate": dora.change_fail_rate,
+    "batch_size": batch_size.batch_size,
+    "availability": reliability.availability,
+    "time_to_acknowledge": reliability.time_to_acknowledge,
+    "blocked_by": blocked.blocked_by,
     "failed_deployment_recovery_time": dora.failed_deployment_recovery_time,
     "deployment_rework_rate": dora.deployment_rework_rate,
     "tickets_linked": coverage.tickets_linked,
@@ -408,5 +448,7 @@ ANYWHERE: dict[str, Made] = {
     "handoffs_between_people": (between_people, between_people),
     "handoffs_between_teams": (between_teams, between_teams),
     "lead_time_parts": (dora.lead_time_parts, lead_time_parts),
+    "happy_path": (recovery.happy_path, happy_path),
+    "recovery_stream": (recovery.recovery_stream, recovery_stream),
     "quality": (doubts, doubts),
 }

@@ -311,6 +311,40 @@ class Arithmetic:
         known = {part: [span for span in some if span is not None and span >= 0] for part, some in spans.items()}
         return flat({part: {**percentiles(some, 50, 85), "n": len(some)} for part, some in known.items()})
 
+    def batch_size(self, rows, told):
+        numbers = {name: [row[name] for row in rows if row[name] is not None] for name in ("changes", "commits", "lines")}
+        middle = {f"{name}_p50": rank(numbers[name], 50) for name in ("commits", "lines")}
+        return percentiles(numbers["changes"], 50, 85) | middle
+
+    def availability(self, rows, told):
+        down, applications = sum(row["hours"] for row in rows), {row["application"] for row in self.of("batch_size")["rows"]}
+        assert all(row["hours"] <= between(row, "start", "end") + 1e-9 for row in rows)
+        return {"value": 1 - down / (self.hours * len(applications)), "down_hours": down}
+
+    def time_to_acknowledge(self, rows, told):
+        return percentiles([between(row, "noticed_at", "acknowledged_at") for row in rows], 50, 85)
+
+    def blocked_by(self, rows, told):
+        now = len({row["item"] for row in rows})
+        return {"now": now, "share": now / len(self.of("work_item_age")["rows"])}
+
+    def happy_path(self, rows, told):
+        ends = ["begins", "opened_at", "ready_at", "first_review_at", "merged_at", "deployed_at"]
+        return {"per_week": self.of("deployment_frequency")["values"]["per_week"]} | self.way(rows, told, ends)
+
+    def recovery_stream(self, rows, told):
+        fail, often = self.of("change_fail_rate")["values"]["value"], self.of("deployment_frequency")["values"]["per_week"]
+        return {"per_week": fail * often} | self.way(rows, told, ["begins", "recovered_at"])
+
+    def way(self, rows, told, ends):
+        parts = list(dict.fromkeys(name.partition(":")[0] for name in told["values"] if ":" in name))
+        for row in rows:
+            assert sum(row[part] or 0 for part in parts) == pytest.approx(between(row, ends[0], ends[-1]), abs=1e-6)
+        steps = {part: [row[part] for row in rows if row[part] is not None] for part in parts}
+        return flat(
+            {part: {**percentiles(some, 50, 85), "mean": sum(some) / len(rows), "n": len(some)} for part, some in steps.items()}
+        )
+
     def waste(self, rows, told):
         sums = {name: sum(between(row, "from", "to") for row in some) for name, some in by(rows, "class").items()}
         classes = [name for name in told["values"] if name not in ("in_stages", "items_per_person")]

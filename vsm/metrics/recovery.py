@@ -21,11 +21,15 @@ HAPPY = {
 
 @dataclass(frozen=True)
 class Stream:
-    """``per_week``: how many go this way in a week, None where it is not known; ``steps``: as `spans.together` tells them."""
+    """``per_week``: how many go this way in a week, None where it is not known; ``steps``: as `spans.together` tells them.
+
+    ``rows``: each change or deployment with the hours of its own steps (`spans.spans`).
+    """
 
     per_week: float | None
     n: int
     steps: pd.DataFrame
+    rows: pd.DataFrame
 
 
 def recovery_stream(recovery: Figure, frequency: Figure, fail_rate: Figure, incidents: pd.DataFrame) -> Stream:
@@ -43,7 +47,9 @@ def recovery_stream(recovery: Figure, frequency: Figure, fail_rate: Figure, inci
     alone = ~rows["deployment"].isin(first.index)
     parts = pd.concat([spans(rows[~alone], STEPS, "begins"), spans(rows[alone], MENDED, "begins")])
     often, share = frequency.values["per_week"], fail_rate.values["value"]
-    return Stream(None if often is None or share is None else often * share, len(rows), together(_in_order(parts)))
+    parts = _in_order(parts).loc[rows.index]
+    volume = None if often is None or share is None else often * share
+    return Stream(volume, len(rows), together(parts), pd.concat([rows, parts], axis=1))
 
 
 def happy_path(lead_time: Figure, changes: pd.DataFrame, frequency: Figure) -> Stream:
@@ -53,8 +59,9 @@ def happy_path(lead_time: Figure, changes: pd.DataFrame, frequency: Figure) -> S
     """
     about = changes[["change", "opened_at", "ready_at", "first_review_at"]]
     rows = lead_time.rows[["change", "merged_at", "deployed_at"]].assign(begins=_ago(lead_time.rows, "deployed_at"))
-    parts = spans(rows.merge(about, on="change", how="left"), HAPPY, "begins")
-    return Stream(frequency.values["per_week"], len(rows), together(parts))
+    rows = rows.merge(about, on="change", how="left")
+    parts = spans(rows, HAPPY, "begins")
+    return Stream(frequency.values["per_week"], len(rows), together(parts), pd.concat([rows, parts], axis=1))
 
 
 def _ago(rows: pd.DataFrame, end: str) -> pd.Series:

@@ -65,11 +65,10 @@ def test_without_deployments_the_volume_is_not_known():
 
 
 def test_the_happy_path_adds_up_to_the_lead_time():
-    lead = pd.DataFrame({"change": ["a", "b"], "first_commit_at": at([0, 0]), "merged_at": at([8, 5]), "deployed_at": at([20, 6])})
-    changes = pd.DataFrame(
-        {"change": ["a", "b"], "opened_at": at([2, 1]), "ready_at": at([3, 1]), "first_review_at": at([5, None])}
-    )
-    found = happy_path(figure(lead.astype({"change": "str"})), changes.astype({"change": "str"}), OFTEN)
+    names = pd.DataFrame({"change": ["a", "b"]}).astype({"change": "str"})
+    lead = names.assign(merged_at=at([8, 5]), deployed_at=at([20, 6]), hours=[20.0, 6.0])
+    changes = names.assign(opened_at=at([2, 1]), ready_at=at([3, 1]), first_review_at=at([5, None]))
+    found = happy_path(figure(lead), changes, OFTEN)
 
     assert steps(found) == {
         "coding": (2, 1.5), "draft": (2, 0.5), "pickup": (1, 1.0), "review": (1, 1.5), "deploy": (2, 6.5), UNTOLD: (1, 2.0),
