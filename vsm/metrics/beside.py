@@ -95,9 +95,9 @@ class Chain:
     def instead(self, values: pd.Series, reasons: pd.Series, said: str) -> None:
         """Give the ids of `reasons` another value, one reason after another; equal ones are no difference."""
         for reason, ids in _grouped(reasons):
-            new = values.reindex(ids)
-            other = [key for key in ids if not np.isclose(self.values[key], new[key], rtol=0, atol=1e-9)]
-            if other:
+            new, old = values.reindex(ids), self.values.reindex(ids)
+            other = new.index[~np.isclose(old, new, rtol=0, atol=1e-9)]
+            if len(other):
                 self.values = new.reindex(other).combine_first(self.values)
                 self._step(said.format(n=len(other), reason=reason), len(other))
 
