@@ -1,19 +1,24 @@
 """Visits: the log, told as stays in stages. Never rewritten: backflow, skips and reopenings stay visible."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, looked_up, no_text
+from vsm.frames import begins, coded, looked_up, named, places
 from vsm.workflow import Workflow
+from vsm.working_time import micros
 
 VISITS = ("item", "stage", "position", "seq", "queued", "started", "finished", "left", "actor", "team", "entered_from", "kind_in")
 NOT_YET = int(np.iinfo("int64").min)  # the number that numpy keeps for NaT
 NOBODY = -1
+SLOTS = 1 << 20  # so many counters are 8 MB
+FEW = 32  # items; for fewer at a time arrays are slower than a loop
+Numbers = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,14 @@ class Action:
     by_status: bool = False
 
 
-@dataclass(slots=True)
-class Stay:
-    """A visit as it is being told; times are microseconds, NOT_YET where unknown; names are numbers, NOBODY where unknown."""
+@dataclass(frozen=True)
+class State:
+    """All of an item's past that counts for what its next event does. ``over``: what became of it so far; stage −1: in none."""
 
-    item: int
-    stage: int
-    team: int
-    queued: int
-    started: int = NOT_YET
-    finished: int = NOT_YET
-    left: int = NOT_YET
-    actor: int = NOBODY
-
-
-NUMBERS = attrgetter(*(number.name for number in fields(Stay)))
-
-
-@dataclass(slots=True)
-class End:
-    """What became of an item."""
-
-    item: int
-    state: str = "no events"
-    done_at: int = NOT_YET
-    cancelled_at: int = NOT_YET
-    reopened: int = 0
+    over: str = "no events"
+    stage: int = -1
+    started: bool = False
+    finished: bool = False
 
 
 def visits(log: pd.DataFrame, items: pd.DataFrame, workflow: Workflow) -> Path:
@@ -75,35 +62,45 @@ def visits(log: pd.DataFrame, items: pd.DataFrame, workflow: Workflow) -> Path:
     """
     actions, codes, unknown = _actions(log, workflow)
     tells = np.array([action != Action() for action in actions], dtype="bool")[codes]
-    told, codes = log[tells], codes[tells]
-    coded = {name: pd.factorize(told[name]) for name in ("item", "actor", "team")}
-    teller = _Teller()
-    at = told["at"].astype(TIME).array.asi8.tolist()
-    columns = (coded[name][0].tolist() for name in ("actor", "team"))
-    for row in zip(coded["item"][0].tolist(), at, map(actions.__getitem__, codes.tolist()), *columns, strict=True):
-        teller.tell(*row)
-    teller.keep()
-    names: Names = {name: np.array([*texts, None], dtype=object) for name, (_, texts) in coded.items()}
-    stays = _frame(teller.stays, workflow, items, names)
-    return Path(stays, _items(teller.ends, items, stays, names["item"]), unknown)
+    told, codes = log.loc[tells, ["item", "at", "actor", "team"]], codes[tells]
+    begin = np.flatnonzero(begins(told["item"]))
+    event = _Events.of(told, codes, begin, tuple(actions))
+    stays = _frame(event, told, workflow, items)
+    return Path(stays, _items(event, told["item"].iloc[begin], items, stays), unknown)
 
 
 def _actions(log: pd.DataFrame, workflow: Workflow) -> tuple[list[Action], "np.ndarray[Any, Any]", dict[str, int]]:
     """The actions that occur, which one each event is, and the statuses that mean nothing here, with how often they occur."""
-    coded = [pd.factorize(log[name]) for name in ("event", "status", "environment")]
+    parts = [coded(log[name]) for name in ("event", "status", "environment")]
     code = np.zeros(len(log), dtype="int64")
-    for codes, texts in coded:
+    for codes, texts in parts:
         code = code * (len(texts) + 1) + codes + 1
-    found, first, codes = np.unique(code, return_index=True, return_inverse=True)
-    parts = [["" if part[0][place] < 0 else str(part[1][part[0][place]]) for part in coded] for place in first.tolist()]
-    actions = [_action(event, status, environment, workflow) for event, status, environment in parts]
-    counts = np.bincount(codes, minlength=len(found)).tolist()
+    found, codes, counts = _numbered(code, math.prod(len(texts) + 1 for _, texts in parts))
+    told: list[tuple[str, ...]] = []
+    for one in found.tolist():
+        words = []
+        for _, texts in reversed(parts):
+            one, place = divmod(one, len(texts) + 1)
+            words.append(str(texts[place - 1]) if place else "")
+        told.append(tuple(reversed(words)))
+    actions = [_action(event, status, environment, workflow) for event, status, environment in told]
     unknown = {
         status: count
-        for (event, status, _), count in zip(parts, counts, strict=True)
+        for (event, status, _), count in zip(told, counts.tolist(), strict=True)
         if event == "status" and workflow.meaning(status)[0] == "unknown"
     }
     return actions, codes, unknown
+
+
+def _numbered(code: Numbers, size: int) -> tuple[Numbers, Numbers, Numbers]:
+    """The different numbers below a size that occur, which of them each is, and how often each occurs."""
+    if size > SLOTS:
+        return np.unique(code, return_inverse=True, return_counts=True)
+    counts = np.bincount(code, minlength=size)
+    found = np.flatnonzero(counts)
+    number = np.zeros(size, dtype="int64")
+    number[found] = np.arange(len(found))
+    return found, number[code], counts[found]
 
 
 STATUS_DOES = {"waiting": "queue", "active": "work", "new": "back", "done": "done", "cancelled": "cancel"}
@@ -134,177 +131,246 @@ def _folded(events: tuple[str, ...]) -> set[str]:
     return {event.casefold() for event in events}
 
 
-@dataclass
-class _Teller:
-    """Walks the log once, item after item; ``stay`` and ``end`` are of the item at hand.
+# What an event does to an item. -------------------------------------------------------------------------------------------
 
-    Stays that are told are kept as plain numbers: half a million objects would be looked through again and again.
-    """
-
-    stays: list[tuple[int, ...]] = field(default_factory=list)
-    ends: list[End] = field(default_factory=list)
-    end: End = field(default_factory=lambda: End(NOBODY))
-    stay: Stay | None = None
-
-    def tell(self, item: int, at: int, action: Action, actor: int, team: int) -> None:
-        """One event."""
-        if item != self.end.item:
-            self.keep()
-            self.end, self.stay = End(item), None
-            self.ends.append(self.end)
-        if self.end.state in ("done", "cancelled") and not action.by_status:
-            return
-        if self.stay is not None and self.stay.stage in action.closes and self.stay.finished == NOT_YET:
-            self.stay.finished = at
-        if action.do:
-            DOES[action.do](self, at, action, actor, team)
-
-    def queue(self, at: int, action: Action, _actor: int, team: int) -> None:
-        """Work waits for a stage; where it already waits there, or is worked on there, an event says nothing new."""
-        stay = self.stay
-        if stay is not None and stay.stage == action.stage:
-            sent_back = stay.started != NOT_YET if action.by_status else stay.finished != NOT_YET
-            if not sent_back:
-                return
-        self.enter(at, action.stage, team)
-
-    def work(self, at: int, action: Action, actor: int, team: int) -> None:
-        """Work starts in a stage."""
-        stay = self.stay
-        if stay is not None and stay.stage > action.stage and not action.by_status:
-            return
-        if stay is None or stay.stage != action.stage or (stay.finished != NOT_YET and action.by_status):
-            stay = self.enter(at, action.stage, team)
-        if stay.started == NOT_YET and stay.finished == NOT_YET:
-            stay.started, stay.actor, stay.team = at, actor, stay.team if team == NOBODY else team
-
-    def back(self, at: int, _action: Action, actor: int, _team: int) -> None:
-        """The status says new: not committed to yet, or no more."""
-        self.reopen()
-        self.leave(at, actor)
-        self.end.state = "new"
-
-    def done(self, at: int, _action: Action, actor: int, _team: int) -> None:
-        """Done; of several such statuses in a row the first counts."""
-        if self.end.state != "done":
-            self.over("done", at, actor)
-            self.end.done_at = at
-
-    def settle(self, at: int, _action: Action, actor: int, _team: int) -> None:
-        """Done by now at the latest; since when is not known, so no time is given."""
-        if self.end.state != "done":
-            self.over("done", at, actor)
-
-    def cancel(self, at: int, _action: Action, actor: int, _team: int) -> None:
-        """Cancelled: it leaves work in progress now, and was never finished."""
-        if self.end.state != "cancelled":
-            self.over("cancelled", at, actor)
-            self.end.cancelled_at = at
-
-    def over(self, state: str, at: int, actor: int) -> None:
-        """The item ends."""
-        if self.end.state in ("done", "cancelled"):  # from one end to the other: nobody worked on it in between
-            self.end.done_at = self.end.cancelled_at = NOT_YET
-        self.leave(at, actor)
-        self.end.state = state
-
-    def reopen(self) -> None:
-        """What was over begins again, so it was not over."""
-        if self.end.state in ("done", "cancelled"):
-            self.end.reopened += self.end.state == "done"
-            self.end.done_at = self.end.cancelled_at = NOT_YET
-
-    def enter(self, at: int, stage: int, team: int) -> Stay:
-        """A new visit begins, and with it the one at hand ends."""
-        self.reopen()
-        self.leave(at, NOBODY)
-        stay = self.stay = Stay(self.end.item, stage, team, at)
-        self.end.state = "in progress"
-        return stay
-
-    def leave(self, at: int, actor: int) -> None:
-        """The visit at hand ends; work that nothing ended ends with it."""
-        stay = self.stay
-        if stay is None:
-            return
-        stay.left = at
-        if stay.started != NOT_YET:
-            stay.finished = at if stay.finished == NOT_YET else stay.finished
-            stay.actor = actor if stay.actor == NOBODY else stay.actor
-        self.keep()
-        self.stay = None
-
-    def keep(self) -> None:
-        """The visit at hand is told."""
-        if self.stay is not None:
-            self.stays.append(NUMBERS(self.stay))
+CLOSES, LEAVES, BY_HAND, REOPENS, ENTERS, STARTS, ENDED = (1 << bit for bit in range(7))
+DONE = ("done", "settled")  # settled: done by now at the latest, since when is not known
+Step = tuple[State, int]  # the state after an event, and what the event did: some of the above
 
 
-DOES: dict[str, Callable[[_Teller, int, Action, int, int], None]] = {
-    "queue": _Teller.queue,
-    "work": _Teller.work,
-    "back": _Teller.back,
-    "done": _Teller.done,
-    "cancel": _Teller.cancel,
-    "settle": _Teller.settle,
+def step(state: State, action: Action) -> Step:
+    """What an event does to an item in a state."""
+    if state.over in (*DONE, "cancelled") and not action.by_status:
+        return state, 0
+    did = 0
+    if state.stage in action.closes and not state.finished:
+        state, did = replace(state, finished=True), CLOSES
+    after, more = DOES[action.do](state, action) if action.do else (state, 0)
+    return after, did | more
+
+
+def _queue(state: State, action: Action) -> Step:
+    """Work waits for a stage; where it already waits there, or is worked on there, an event says nothing new."""
+    if state.stage == action.stage and not (state.started if action.by_status else state.finished):
+        return state, 0
+    return _enter(state, action.stage)
+
+
+def _work(state: State, action: Action) -> Step:
+    """Work starts in a stage; one before that of the item only by a status."""
+    if state.stage > action.stage and not action.by_status:
+        return state, 0
+    did = 0
+    if state.stage != action.stage or (state.finished and action.by_status):
+        state, did = _enter(state, action.stage)
+    if state.started or state.finished:
+        return state, did
+    return replace(state, started=True), did | STARTS
+
+
+def _back(state: State, _action: Action) -> Step:
+    """The status says new: not committed to yet, or no more."""
+    return State("new"), _reopened(state) | _left(state) | BY_HAND
+
+
+def _over(state: State, action: Action) -> Step:
+    """The item ends; of several such events in a row the first counts."""
+    over = {"done": "done", "settle": "settled", "cancel": "cancelled"}[action.do]
+    if over == state.over or {over, state.over} <= {*DONE}:
+        return state, 0
+    return State(over), _left(state) | BY_HAND | ENDED
+
+
+def _enter(state: State, stage: int) -> Step:
+    """A new visit begins, and with it the one at hand ends; what was over begins again, so it was not over."""
+    return State("in progress", stage), _reopened(state) | _left(state) | ENTERS
+
+
+def _left(state: State) -> int:
+    return LEAVES if state.stage >= 0 else 0
+
+
+def _reopened(state: State) -> int:
+    return REOPENS if state.over in DONE else 0
+
+
+DOES: dict[str, Callable[[State, Action], Step]] = {
+    "queue": _queue,
+    "work": _work,
+    "back": _back,
+    "done": _over,
+    "cancel": _over,
+    "settle": _over,
 }
 
 
-Names = dict[str, "np.ndarray[Any, Any]"]  # of items, actors and teams by number, None behind the last for NOBODY
+@lru_cache(maxsize=64)
+def _table(actions: tuple[Action, ...]) -> tuple[tuple[State, ...], Numbers, Numbers]:
+    """The states that items can come to, and for each state (row) and action the number of the next state, and what is done."""
+    known = {State(): 0}
+    after: list[list[int]] = []
+    does: list[list[int]] = []
+    states = [State()]
+    for state in states:  # grows while it is walked
+        steps = [step(state, action) for action in actions]
+        fresh = [new for new in dict.fromkeys(new for new, _ in steps) if new not in known]
+        known |= {new: len(states) + place for place, new in enumerate(fresh)}
+        states += fresh
+        after.append([known[new] for new, _ in steps])
+        does.append([did for _, did in steps])
+    return tuple(states), np.array(after, dtype="int64"), np.array(does, dtype="int64")
 
 
-def _frame(stays: list[tuple[int, ...]], workflow: Workflow, items: pd.DataFrame, told: Names) -> pd.DataFrame:
-    """Stays as the visits frame; a visit's team is the event's, else the stage's, else the item's."""
-    names = np.array([*(stage.name for stage in workflow.stages), None], dtype=object)
-    teams = np.array([*(stage.team for stage in workflow.stages), None], dtype=object)
-    numbers = np.array(stays, dtype="int64").reshape(len(stays), len(fields(Stay)))
-    code = {part.name: np.ascontiguousarray(numbers[:, place]) for place, part in enumerate(fields(Stay))}
-    place, first = code["stage"], np.diff(code["item"], prepend=-1) != 0  # an item's stays stand together
-    count = np.arange(len(stays))
-    before = np.where(first, -1, np.roll(place, 1))  # -1 is the None behind the last name
-    item, own, actor = (pd.Series(told[name][code[name]], dtype="str") for name in ("item", "team", "actor"))
-    team = own.fillna(pd.Series(teams[place], dtype="str")).fillna(looked_up(item, items.set_index("item")["team"]))
+def _walked(codes: Numbers, begin: Numbers, after: Numbers) -> tuple[Numbers, Numbers]:
+    """The number of each event's item's state before it, and of each item's state at its end.
+
+    All items take their next step at once: the first event of each, then the second, and so on. The last few, with
+    the longest histories, go on one by one.
+    """
+    lengths = np.diff(np.append(begin, len(codes)))
+    order = np.argsort(-lengths, kind="stable")
+    first, least = begin[order], -lengths[order]
+    before, state = np.zeros(len(codes), dtype="int64"), np.zeros(len(begin), dtype="int64")
+    follow, width = after.ravel(), after.shape[1]
+    place, some = 0, len(begin)
+    while (some := int(np.searchsorted(least[:some], -place, side="left"))) >= FEW:
+        rows = first[:some] + place
+        before[rows] = state[:some]
+        state[:some] = follow[state[:some] * width + codes[rows]]
+        place += 1
+    for item in range(some):
+        here = int(state[item])
+        for row in range(int(first[item]) + place, int(first[item] - least[item])):
+            before[row] = here
+            here = int(after[here, codes[row]])
+        state[item] = here
+    end = np.zeros(len(begin), dtype="int64")
+    end[order] = state
+    return before, end
+
+
+@dataclass(frozen=True)
+class _Events:
+    """The events that tell something: when, the item's number, what was done, in which stage; what became of the items."""
+
+    at: Numbers
+    item: Numbers
+    did: Numbers
+    stage: Numbers
+    items: int
+    over: Numbers
+    overs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: pd.DataFrame, codes: Numbers, begin: Numbers, actions: tuple[Action, ...]) -> "_Events":
+        """Events by item and time; `codes`: which of the actions each is, `begin`: each item's first."""
+        states, after, does = _table(actions)
+        before, end = _walked(codes, begin, after)
+        did = does.ravel()[before * max(len(actions), 1) + codes]
+        stage = np.array([action.stage for action in actions], dtype="int64")[codes]
+        item = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(codes))))
+        overs = tuple(dict.fromkeys(state.over for state in states))
+        over = np.array([overs.index(state.over) for state in states], dtype="int64")[end]
+        return cls(micros(told["at"]), item, did, stage, len(begin), over, overs)
+
+    def where(self, *bits: int) -> Numbers:
+        """The rows of the events that did all of this."""
+        every = sum(bits)
+        return np.flatnonzero(self.did & every == every)
+
+
+def _frame(event: _Events, told: pd.DataFrame, workflow: Workflow, items: pd.DataFrame) -> pd.DataFrame:
+    """The visits; a visit's team is the event's, else the stage's, else the item's. The worker is who began, else who ended the work."""
+    entered = event.where(ENTERS)
+    count = len(entered)
+    inside = np.cumsum(event.did & ENTERS > 0) - 1  # after each event
+    place, item = event.stage[entered], event.item[entered]
+    started, finished, left = (np.full(count, NOT_YET) for _ in range(3))
+    starts, closes, leaves = event.where(STARTS), event.where(CLOSES), event.where(LEAVES)
+    went = inside[leaves] - (event.did[leaves] & ENTERS > 0)  # the visit that ended: not the one that began with it
+    started[inside[starts]] = event.at[starts]
+    finished[inside[closes] - (event.did[closes] & ENTERS > 0)] = event.at[closes]
+    left[went] = event.at[leaves]
+    worked = started != NOT_YET
+    finished = np.where(worked & (finished == NOT_YET), left, finished)
+    actor, team = _hands(told, event, inside, worked)
+    names = [stage.name for stage in workflow.stages]
+    own = [stage.team for stage in workflow.stages]
+    which = told["item"].iloc[entered].reset_index(drop=True).astype("str")
+    team = team.fillna(named(place, own)).fillna(looked_up(which, items.set_index("item")["team"]))
+    first = np.diff(item, prepend=-1) != 0  # an item's stays stand together
+    before = np.where(first, -1, np.roll(place, 1))
     steps = [before < 0, place < before, place == before, place == before + 1]
+    ways = ["first", "back", "again", "forward", "skip"]
+    seq = np.arange(count) - np.maximum.accumulate(np.where(first, np.arange(count), 0))
     return pd.DataFrame(
         {
-            "item": item,
-            "stage": pd.Series(names[place], dtype="str"),
+            "item": which,
+            "stage": named(place, names),
             "position": place,
-            "seq": count - np.maximum.accumulate(np.where(first, count, 0)),
-            **{name: _times(code[name]) for name in ("queued", "started", "finished", "left")},
+            "seq": seq,
+            "queued": _times(event.at[entered]),
+            "started": _times(started),
+            "finished": _times(finished),
+            "left": _times(left),
             "actor": actor,
             "team": team,
-            "entered_from": pd.Series(names[before], dtype="str"),
-            "kind_in": pd.Series(np.select(steps, ["first", "back", "again", "forward"], "skip"), dtype="str"),
+            "entered_from": named(before, names),
+            "kind_in": named(np.select(steps, [0, 1, 2, 3], 4), ways),
         }
     )
 
 
-def _times(microseconds: "list[int] | np.ndarray[Any, Any]") -> pd.Series:
+def _hands(told: pd.DataFrame, event: _Events, inside: Numbers, worked: Numbers) -> tuple[pd.Series, pd.Series]:
+    """Of each visit who began the work, else who ended it; and the team of the event that began the work, else the visit."""
+    entered, starts, leaves = event.where(ENTERS), event.where(STARTS), event.where(LEAVES, BY_HAND)
+    found = []
+    for name, gives in (("actor", leaves), ("team", entered)):
+        codes, names = coded(told[name])
+        mine = np.full(len(entered), NOBODY)
+        mine[inside[gives]] = codes[gives]
+        mine = np.where(worked, mine, NOBODY) if name == "actor" else mine
+        known = starts[codes[starts] != NOBODY]
+        mine[inside[known]] = codes[known]
+        found.append(named(mine, names))
+    return found[0], found[1]
+
+
+def _times(microseconds: Numbers) -> pd.Series:
     return pd.Series(np.asarray(microseconds, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
 
 
-def _items(ends: list[End], items: pd.DataFrame, stays: pd.DataFrame, names: "np.ndarray[Any, Any]") -> pd.DataFrame:
-    """What became of each item, beside what it is."""
-    told = pd.DataFrame(
-        {
-            "state": pd.Series([end.state for end in ends], dtype="str"),
-            "done_at": _times([end.done_at for end in ends]),
-            "cancelled_at": _times([end.cancelled_at for end in ends]),
-            "reopened": np.array([end.reopened for end in ends], dtype="int64"),
-        }
-    ).set_axis(pd.Index(names[[end.item for end in ends]], dtype="str"))
-    inside = stays[stays["left"].isna()].set_index("item")
-    key = items["item"]
-    first = stays.groupby("item")[["queued", "started"]].min()
+def _items(event: _Events, names: pd.Series, items: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
+    """What became of each item, beside what it is. `names`: of the items that have events."""
+    count, place = event.items, places(items["item"], names)
+    entered = event.item[event.where(ENTERS)]
+    queued, started, left = (micros(stays[name]) for name in ("queued", "started", "left"))
+    ended, begun, is_open = event.where(ENDED), started != NOT_YET, left == NOT_YET
+
+    def at(item: Numbers, times: Numbers, where: "Numbers | bool" = True) -> pd.Series:
+        """Of each item the first of the times that are given for it, if it is one of those `where` that holds."""
+        found = np.full(count + 1, NOT_YET)
+        found[item[::-1]] = times[::-1]
+        found[:count] = np.where(where, found[:count], NOT_YET)
+        return _times(found[place]).set_axis(items.index)
+
+    def over(*names: str) -> Numbers:
+        return np.isin(event.over, [number for number, name in enumerate(event.overs) if name in names])
+
+    # Of several ends the last one counts.
+    last = event.item[ended][::-1], event.at[ended][::-1]
+    reopened = np.bincount(event.item[event.where(REOPENS)], minlength=count + 1)
+    states = [*("done" if name == "settled" else name for name in event.overs), "no events"]
+    here = np.full(count + 1, -1)
+    here[entered[is_open]] = np.flatnonzero(is_open)
     return items.assign(
-        first_queued=looked_up(key, first["queued"]),
-        first_started=looked_up(key, first["started"]),
-        committed_at=looked_up(key, first["queued"]),
-        done_at=looked_up(key, told["done_at"]),
-        cancelled_at=looked_up(key, told["cancelled_at"]),
-        reopened=looked_up(key, told["reopened"]).fillna(0).astype("int64"),
-        state=looked_up(key, told["state"]).fillna("no events"),
-        stage=looked_up(key, inside["stage"]) if len(inside) else no_text(items.index),
-        stage_since=looked_up(key, inside["queued"]),
+        first_queued=at(entered, queued),
+        first_started=at(entered[begun], started[begun]),
+        committed_at=at(entered, queued),
+        done_at=at(*last, over("done")),
+        cancelled_at=at(*last, over("cancelled")),
+        reopened=reopened[place],
+        state=named(np.append(event.over, len(states) - 1)[place], states).set_axis(items.index),
+        stage=stays["stage"].reindex(here[place]).set_axis(items.index),
+        stage_since=stays["queued"].reindex(here[place]).set_axis(items.index),
     )
