@@ -8,14 +8,14 @@ import pandas as pd
 
 from vsm.changes import reviews_by_others
 from vsm.config import EVENTS
-from vsm.frames import TIME, among, empty, looked_up, no_text, plain, text
+from vsm.frames import TIME, Codes, among, begins, categories, category, coded, kept, looked_up, places, plain, stacked
 from vsm.links import Links, arrivals
 from vsm.people import People
 from vsm.store import Facts
 
 LOG = {
-    "item": "str", "at": "datetime64[us, UTC]", "event": "str", "status": "str", "environment": "str",
-    "actor": "str", "team": "str", "source": "str", "ref": "str",
+    "item": "category", "at": "datetime64[us, UTC]", "event": "category", "status": "category", "environment": "category",
+    "actor": "category", "team": "category", "source": "category", "ref": "category",
 }  # fmt: skip
 # At one instant delivery comes first, in its natural order, then what the tracker made of it, then the end.
 ENDS = ("item.done", "item.cancelled", "item.settled")
@@ -32,73 +32,122 @@ def log(facts: Facts, links: Links, people: People) -> pd.DataFrame:
     """Every event of every item: item, at, event, status, environment, actor, team, source, ref; by item and time.
 
     Statuses of one instant are in the order of their chain from → to. Of an item with several pull
-    requests the least advanced counts.
+    requests the least advanced counts. All text is categories: millions of rows have few names.
     """
-    changes = _together(_of_changes(facts, links, people), links)
-    parts = [_of_tickets(facts, people, links), changes]
-    every = pd.concat([part[list(LOG)] for part in parts], ignore_index=True)
-    return in_order(every[every["at"].notna()])
+    names = category(links.items["item"].sort_values())
+    changes = _together(_of_changes(facts, links, people), links, names)
+    parts = [_of_tickets(facts, people, links, names), changes]
+    every = stacked([part[list(LOG)] for part in parts])
+    return in_order(kept(every, every["at"].notna()))
 
 
 def in_order(events: pd.DataFrame) -> pd.DataFrame:
     """Events by item, time and RANK, other environments before production; what is equal stays as it was."""
-    items, _ = pd.factorize(events["item"], sort=True)
-    kinds, names = pd.factorize(events["event"])
-    rank = np.array([RANK[name] for name in names], dtype="int64")[kinds]
+    kinds, names = coded(events["event"])
+    rank = np.array([*(RANK[name] for name in names), -1], dtype="int64")[kinds]
     live = (events["environment"] == "production").to_numpy()
-    order = np.lexsort((np.arange(len(events)), live, rank, events["at"].astype(TIME).array.asi8, items))
+    order = _order(_ranked(events["item"]), events["at"].astype(TIME).array.asi8, 2 * rank + live)
     return events.iloc[order].reset_index(drop=True)
 
 
-def _of_tickets(facts: Facts, people: People, links: Links) -> pd.DataFrame:
+def _ranked(values: pd.Series) -> Codes:
+    """The place of each text in the order of all of them."""
+    codes, names = coded(values)
+    rank = np.empty(len(names), dtype="int64")
+    rank[np.array(sorted(range(len(names)), key=names.__getitem__), dtype="int64")] = np.arange(len(names))
+    return rank[codes]
+
+
+def _order(item: Codes, at: Codes, rank: Codes) -> Codes:
+    """The places in the order of item, time and rank, equal ones as they stand.
+
+    Item and second fit into one number, and logs come in long runs that are in order already: one sort that makes
+    use of that takes a fifth of four. Then what fell on one second is put in order.
+    """
+    second = at // 1_000_000
+    second -= second.min(initial=0)
+    bits = int(second.max(initial=0)).bit_length()
+    if int(item.max(initial=0)).bit_length() + bits > 63:
+        return np.lexsort((rank, at, item))
+    key = (item << bits) | second
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    same = key[1:] == key[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((rank[rows], at[rows], key[tied]))]
+    return order
+
+
+def _of_tickets(facts: Facts, people: People, links: Links, names: pd.CategoricalDtype) -> pd.DataFrame:
     """ticket.created, the status at creation, and every transition."""
     flowing = links.items.loc[links.items["kind"] == "ticket", "item"]
     # Parts of an item that tell where it is: their statuses stand in its log, each with its own ticket as ref.
     parts = links.item_tickets[links.item_tickets["tells"]].set_index("ticket")["item"]
     telling = pd.concat([flowing, parts.index.to_series()])
-    tickets = facts.tickets[among(facts.tickets["key"], telling)]
-    moves = chained(facts.transitions[among(facts.transitions["ticket"], telling)])
-    made = _rows(
-        tickets, item=tickets["key"], at=tickets["created_at"], event="ticket.created", source="tickets", ref=tickets["key"]
-    )
-    first = moves.drop_duplicates("ticket").set_index("ticket")
+    own = category(telling.sort_values()) if len(parts) else names
+    tickets = kept(facts.tickets, among(facts.tickets["key"], telling))
+    moves = chained(kept(facts.transitions, among(facts.transitions["ticket"], telling)))
+    key, ticket = (_items(column, own) for column in (tickets["key"], moves["ticket"]))
+    made = _rows(tickets, item=key, at=tickets["created_at"], event="ticket.created", source="tickets", ref=key)
+    first = moves[begins(moves["ticket"])]
+    place = places(tickets["key"], first["ticket"])
     # A tracker does not record the first status; it is where the first move came from, else where the ticket still is.
-    begun = looked_up(tickets["key"], first["from_status"])
-    moved = among(tickets["key"], set(first.index))
-    begun = begun.where(moved, tickets["status"])
+    begun = _taken(first["from_status"], place, tickets.index).where(place >= 0, tickets["status"])
     # A ticket that came from another tracker may have moved before it was created here.
-    earliest = looked_up(tickets["key"], first["at"])
+    earliest = _taken(first["at"], place, tickets.index)
     since = tickets["created_at"].where(~(earliest < tickets["created_at"]), earliest)
     start = _rows(
-        tickets, item=tickets["key"], at=since, event="status", status=begun, team=tickets["team"],
-        source="tickets", ref=tickets["key"],
+        tickets, item=key, at=since, event="status", status=begun, team=tickets["team"], source="tickets", ref=key,
     )  # fmt: skip
     moves = _rows(
-        moves, item=moves["ticket"], at=moves["at"], event="status", status=moves["to_status"],
-        actor=people.persons(moves["actor"], "transitions"), team=moves["team"], source="transitions", ref=moves["ticket"],
+        moves, item=ticket, at=moves["at"], event="status", status=moves["to_status"],
+        actor=people.named(moves["actor"], "transitions"), team=moves["team"], source="transitions", ref=ticket,
     )  # fmt: skip
-    told = pd.concat([made[among(made["item"], flowing)], start[start["status"].notna()], moves], ignore_index=True)
-    return told.assign(item=looked_up(told["item"], parts).fillna(told["item"])) if len(parts) else told
+    told = stacked([made, start[start["status"].notna()], moves])
+    return _of_wholes(told, parts, flowing) if len(parts) else told
+
+
+def _of_wholes(told: pd.DataFrame, parts: pd.Series, flowing: pd.Series) -> pd.DataFrame:
+    """What happened to a part, in the log of the item that it is a part of; that a part was created is no event of it."""
+    told = told[(told["event"] != "ticket.created") | among(told["item"], flowing)]
+    own = told["item"].astype("str")
+    return told.assign(item=categories(looked_up(own, parts).fillna(own)))
+
+
+def _taken(values: pd.Series, place: Codes, index: pd.Index) -> pd.Series:
+    """The values at some places, missing at −1."""
+    return values.reset_index(drop=True).reindex(place).set_axis(index)
+
+
+def _items(values: pd.Series, names: pd.CategoricalDtype) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(places(values, names.categories), dtype=names), index=values.index)
 
 
 def chained(transitions: pd.DataFrame) -> pd.DataFrame:
     """Transitions by ticket and time; several at one instant follow their chain from → to."""
-    ordered = transitions.sort_values(["ticket", "at"], kind="stable", ignore_index=True)
-    twins = ordered.duplicated(["ticket", "at"], keep=False)
-    if not twins.any():
-        return ordered
-    order = ordered.index.to_numpy().copy()
-    ticket, at = ordered["ticket"], ordered["at"]
-    begins = ((ticket != ticket.shift()) | (at != at.shift())).to_numpy()
-    first = np.flatnonzero(begins)
+    ordered = transitions if _is_in_order(transitions) else transitions.sort_values(["ticket", "at"], kind="stable")
+    ordered = ordered.reset_index(drop=True)
+    at = ordered["at"].astype(TIME).array.asi8
+    ticket = begins(ordered["ticket"])
+    first = np.flatnonzero(ticket | (np.diff(at, prepend=NOT_YET) != 0))
     size = np.diff(np.append(first, len(ordered)))
+    if (size == 1).all():
+        return ordered
+    order = np.arange(len(ordered))
     was, is_ = plain(ordered["from_status"]), plain(ordered["to_status"])
     for start, length in zip(first[size > 1].tolist(), size[size > 1].tolist(), strict=True):
-        same = start > 0 and ticket.iat[start - 1] == ticket.iat[start]
-        before = is_[int(order[start - 1])] if same else None
+        before = None if ticket[start] else is_[int(order[start - 1])]
         places = range(start, start + length)
         order[start : start + length] = [start + one for one in _chain([(was[n], is_[n]) for n in places], before)]
     return ordered.iloc[order].reset_index(drop=True)
+
+
+def _is_in_order(transitions: pd.DataFrame) -> bool:
+    """Whether they are by ticket and time already, as a store gives them."""
+    first = begins(transitions["ticket"])
+    later = np.diff(transitions["at"].astype(TIME).array.asi8) >= 0
+    return bool((later | first[1:]).all()) and transitions["ticket"][first].is_monotonic_increasing
 
 
 def _chain(moves: list[tuple[str | None, str]], status: str | None) -> list[int]:
@@ -136,25 +185,32 @@ def _walk(moves: list[tuple[str | None, str]], rest: list[int], begin: str | Non
     return way[::-1]
 
 
-def _rows(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, **columns: "str | pd.Series") -> pd.DataFrame:
     """A part of the log with a row for each of the frame's; text is the same in every row."""
     ready = {}
     for name in LOG:
         value = columns.get(name)
-        if isinstance(value, str):
-            value = text(value, frame.index)
-        ready[name] = value if isinstance(value, pd.Series) else no_text(frame.index)
-    return pd.DataFrame(ready)
+        if name == "at":
+            ready[name] = value
+        elif isinstance(value, pd.Series):
+            ready[name] = categories(value)
+        else:
+            ready[name] = _same(value, frame.index)
+    return pd.DataFrame(ready, index=frame.index)
+
+
+def _same(value: str | None, index: pd.Index) -> pd.Series:
+    """The same in every row, as a category."""
+    codes = np.full(len(index), -1 if value is None else 0, dtype="int8")
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=category([] if value is None else [value])), index=index)
 
 
 def _of_changes(facts: Facts, links: Links, people: People) -> pd.DataFrame:
-    """The delivery events of every change, with the change in column ``change``."""
-    made = links.changes
+    """The delivery events of every change, with the change's row in column ``change``."""
+    made = links.changes.assign(change=categories(links.changes["change"]), author=categories(links.changes["author"]))
     ended = made["merged_at"].fillna(made["closed_at"])
     parts = [
-        _rows(made, at=made[column], event=event, actor=made["author"], source=source, ref=made["change"]).assign(
-            change=made["change"]
-        )
+        _rows(made, at=made[column], event=event, actor=made["author"], source=source, ref=made["change"])
         for event, column, source in (
             ("commit.first", "first_commit_at", "commits"),
             ("pull_request.opened", "opened_at", "pull_requests"),
@@ -162,18 +218,19 @@ def _of_changes(facts: Facts, links: Links, people: People) -> pd.DataFrame:
         )
     ]
     parts += [
-        _rows(made, at=times, event=event, source=source, ref=made["change"]).assign(change=made["change"])
+        _rows(made, at=times, event=event, source=source, ref=made["change"])
         for event, times, source in (
             ("pull_request.approved", made["approved_at"], "reviews"),
             ("pull_request.merged", made["merged_at"], "pull_requests"),
             ("pull_request.closed", ended, "pull_requests"),
         )
     ]
-    every = pd.concat([*parts, _reviews(facts, made, people), _builds(facts, links), _deployments(links)], ignore_index=True)
-    return every[every["at"].notna()]
+    parts = [part.assign(change=np.arange(len(made))) for part in parts]
+    parts += [*_reviews(facts, links.changes, people), *_builds(facts, links), *_deployments(links)]
+    return stacked([part[part["at"].notna()] for part in parts])
 
 
-def _reviews(facts: Facts, made: pd.DataFrame, people: People) -> pd.DataFrame:
+def _reviews(facts: Facts, made: pd.DataFrame, people: People) -> list[pd.DataFrame]:
     """review.submitted by somebody who is not the author; where no reviews are read, the first review that a source names."""
     told = reviews_by_others(facts, people, made.set_index("change")["author"])
     read = _rows(
@@ -182,56 +239,57 @@ def _reviews(facts: Facts, made: pd.DataFrame, people: People) -> pd.DataFrame:
     known = (facts.reviews["repository"] + "#" + facts.reviews["number"].astype("str")).astype("str")
     only = made[~among(made["change"], known) & made["first_review_at"].notna()]
     named = _rows(only, at=only["first_review_at"], event="review.submitted", source="pull_requests", ref=only["change"])
-    return pd.concat([read.assign(change=told["change"]), named.assign(change=only["change"])], ignore_index=True)
+    return [part.assign(change=places(of["change"], made["change"])) for part, of in ((read, told), (named, only))]
 
 
-def _builds(facts: Facts, links: Links) -> pd.DataFrame:
+def _builds(facts: Facts, links: Links) -> list[pd.DataFrame]:
     runs = links.change_builds.merge(facts.builds, left_on="build", right_on="id", suffixes=("", "_"))
-    return pd.concat(
-        [
-            _rows(runs, at=runs[column], event=f"build.{what}", source="builds", ref=runs["build"]).assign(change=runs["change"])
-            for what, column in (("queued", "queued_at"), ("started", "started_at"), ("finished", "finished_at"))
-        ],
-        ignore_index=True,
-    )
+    place, ref = places(runs["change"], links.changes["change"]), categories(runs["build"])
+    return [
+        _rows(runs, at=runs[column], event=f"build.{what}", source="builds", ref=ref).assign(change=place)
+        for what, column in (("queued", "queued_at"), ("started", "started_at"), ("finished", "finished_at"))
+    ]
 
 
-def _deployments(links: Links) -> pd.DataFrame:
+def _deployments(links: Links) -> list[pd.DataFrame]:
     pairs = pd.concat([links.deployment_changes, links.environment_changes], ignore_index=True)
     runs = pairs.merge(links.deployments, left_on="deployment", right_on="id", suffixes=("", "_"))
     # The same change may go to several applications: of one environment the last one counts, by TOGETHER's own rule.
-    where = runs["environment"].mask(runs["production"], "production")
-    return pd.concat(
-        [
-            _rows(
-                runs, at=runs[column], event=f"deployment.{what}", environment=where, source="deployments", ref=runs["deployment"]
-            ).assign(change=runs["change"])
-            for what, column in (("started", "started_at"), ("finished", "finished_at"))
-        ],
-        ignore_index=True,
-    )
+    where, ref = categories(runs["environment"].mask(runs["production"], "production")), categories(runs["deployment"])
+    place = places(runs["change"], links.changes["change"])
+    return [
+        _rows(runs, at=runs[column], event=f"deployment.{what}", environment=where, source="deployments", ref=ref).assign(
+            change=place
+        )
+        for what, column in (("started", "started_at"), ("finished", "finished_at"))
+    ]
 
 
-def _together(events: pd.DataFrame, links: Links) -> pd.DataFrame:
+def _together(events: pd.DataFrame, links: Links, names: pd.CategoricalDtype) -> pd.DataFrame:
     """The changes' events as their items': of an item with several changes the least advanced counts."""
-    if events.empty:
-        return empty(LOG)
-    of_items = links.item_changes[["item", "change"]].merge(events.drop(columns="item"), on="change")
-    of_items = of_items[_counted(of_items, links)]
+    of_changes = links.item_changes[["item", "change"]]
+    owners = pd.DataFrame({"owner": np.arange(len(of_changes)), "change": places(of_changes["change"], links.changes["change"])})
+    of_items = owners.merge(events.drop(columns="item"), on="change")
+    owner = of_items.pop("owner")
+    of_items["item"] = _items(of_changes["item"], names).take(owner).set_axis(of_items.index)
+    of_items = kept(of_items, _counted(of_items, links))
     shared = links.item_changes.loc[links.item_changes["item"].duplicated(keep=False)]
     mine = among(of_items["item"], shared["item"]) & among(of_items["event"], TOGETHER)
     if not mine.any():
         return of_items
-    kept = _least(of_items[mine].reset_index(drop=True), shared, links)
-    return pd.concat([of_items[~mine], kept], ignore_index=True)
+    least = _least(of_items[mine].assign(change=links.changes["change"].take(of_items.loc[mine, "change"]).array), shared, links)
+    return stacked([part[list(LOG)] for part in (of_items[~mine], least)])
 
 
 def _counted(of_items: pd.DataFrame, links: Links) -> pd.Series:
     """Which events count for an item: all, but of deployments only those of its own application."""
     pairs = arrivals(links, pd.concat([links.deployment_changes, links.environment_changes], ignore_index=True))
     known = pairs["item"] + MARK + pairs["change"] + MARK + pairs["deployment"]
-    told = of_items["item"] + MARK + of_items["change"] + MARK + of_items["ref"]
-    return (of_items["source"] != "deployments") | among(told, known)
+    counts = of_items["source"] != "deployments"
+    some = of_items[~counts]
+    change = links.changes["change"].take(some["change"]).set_axis(some.index)
+    counts[~counts] = among(some["item"].astype("str") + MARK + change + MARK + some["ref"].astype("str"), known)
+    return counts
 
 
 def _least(events: pd.DataFrame, shared: pd.DataFrame, links: Links) -> pd.DataFrame:
@@ -240,7 +298,9 @@ def _least(events: pd.DataFrame, shared: pd.DataFrame, links: Links) -> pd.DataF
     Where the last one that was missing is given up, the item gets there at that moment.
     """
     lives = _lives(shared, links)
-    group = events["item"] + MARK + events["event"] + MARK + events["environment"].fillna("")
+    events = events.reset_index(drop=True)
+    item, event, environment = (events[name].astype("str") for name in ("item", "event", "environment"))
+    group = item + MARK + event + MARK + environment.fillna("")
     codes, _ = pd.factorize(group)
     order = np.lexsort((events["at"].astype(TIME).array.asi8, codes))
     items, names, places, changes = (plain(events[name]) for name in ("item", "event", "environment", "change"))

@@ -1,6 +1,6 @@
 """Columns that are typed also when there is nothing in them: times in UTC with microseconds, text, whole numbers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.types import union_categoricals
 
 TIME = "datetime64[us, UTC]"
 Codes = npt.NDArray[np.int64]
@@ -51,6 +52,9 @@ def places(keys: pd.Series | pd.Index, known: pd.Series | pd.Index) -> Codes:
 
     Keys often come in runs, such as an item's visits: then each run is looked up once.
     """
+    if isinstance(keys, pd.Series) and isinstance(keys.dtype, pd.CategoricalDtype):
+        by_code: Codes = np.append(places(keys.cat.categories, known), -1)[keys.cat.codes.to_numpy()]
+        return by_code
     told, values = _arrow(keys), _arrow(known)
     first = _begins(told)
     if 2 * first.sum() > len(first):
@@ -66,6 +70,9 @@ def _places(told: pa.Array, values: pa.Array) -> Codes:
 
 def begins(values: pd.Series) -> Mask:
     """Which rows are not of the same text as the row before them."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        changes: Mask = np.diff(values.cat.codes.to_numpy(), prepend=-2) != 0
+        return changes
     return _begins(_arrow(values))
 
 
@@ -90,7 +97,47 @@ def named(codes: Codes, names: Sequence[str | None]) -> pd.Series:
     return pd.Series(pd.array(told, dtype="str"))
 
 
+def category(names: Iterable[str]) -> pd.CategoricalDtype:
+    """The type of a column that has only these names in it: numbers in memory, text to who reads it."""
+    return pd.CategoricalDtype(pd.Index(list(names), dtype="str"))
+
+
+def categories(values: pd.Series) -> pd.Series:
+    """A column of text as categories; one that has them already as it is."""
+    return values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("str").astype("category")
+
+
+def recoded(values: pd.Series, names: Mapping[str, str | None]) -> pd.Series:
+    """A column of text with other names for the same, as categories; several may become one, or missing."""
+    codes, old = coded(values)
+    new = list(dict.fromkeys(name for one in old if (name := names[one]) is not None))
+    place = {name: number for number, name in enumerate(new)}
+    number = np.array([*(place.get(str(names[one]), -1) if names[one] is not None else -1 for one in old), -1], dtype="int64")
+    return pd.Series(pd.Categorical.from_codes(number[codes], dtype=category(new)), index=values.index)
+
+
+def kept(frame: pd.DataFrame, mask: "pd.Series | Mask") -> pd.DataFrame:
+    """The rows under a mask; where that is all of them, the frame as it is, since to copy millions of rows takes long."""
+    return frame if mask.all() else frame[mask]
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of the same columns, one under the other; categories stay categories, of all that any of them has."""
+    if len(parts) == 1:
+        return parts[0].reset_index(drop=True)
+    joined = {}
+    for name in parts[0].columns:
+        columns = [part[name] for part in parts]
+        if isinstance(columns[0].dtype, pd.CategoricalDtype):
+            joined[name] = pd.Series(union_categoricals([column.array for column in columns]))
+        else:
+            joined[name] = pd.concat(columns, ignore_index=True)
+    return pd.DataFrame(joined)
+
+
 def _arrow(values: pd.Series | pd.Index) -> pa.Array:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype("str")
     told = pa.array(values.array if len(values) else [], type=pa.large_string(), from_pandas=True)
     return told.combine_chunks() if isinstance(told, pa.ChunkedArray) else told
 

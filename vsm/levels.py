@@ -21,7 +21,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, among, empty, plain
+from vsm.frames import TIME, among, categories, empty, plain, stacked
 from vsm.workflow import Workflow
 
 USUAL = "item"
@@ -218,7 +218,8 @@ def rolled(log: pd.DataFrame, flow: Workflow) -> pd.DataFrame:
     of the others: delivery tells only while no more than one part is under way and none is to come.
     """
     by_status = log["event"] == "status"
-    mine = among(log["item"], log.loc[by_status & (log["ref"] != log["item"]), "item"])
+    parts = log.loc[by_status, ["item", "ref"]].astype("str")
+    mine = among(log["item"], parts.loc[parts["ref"] != parts["item"], "item"])
     if not mine.any():
         return log
     rows = np.flatnonzero(mine.to_numpy())
@@ -245,7 +246,8 @@ def rolled(log: pd.DataFrame, flow: Workflow) -> pd.DataFrame:
     # Who moved one part did not move the other that tells now.
     waits = pd.Series([held.get(row) for row in at.tolist()], index=said.index, dtype="str")
     nobody = (tells != at) | waits.notna().to_numpy()
-    said = said.assign(actor=said["actor"].mask(nobody), status=waits.fillna(said["status"]))
+    status = categories(waits.fillna(said["status"].astype("str")))
+    said = said.assign(actor=said["actor"].mask(nobody), status=status)
     rest = ~mine.to_numpy()
     order = np.argsort(np.concatenate([np.flatnonzero(rest), at]), kind="stable")
-    return pd.concat([log[rest], said], ignore_index=True).iloc[order].reset_index(drop=True)
+    return stacked([log[rest], said]).iloc[order].reset_index(drop=True)

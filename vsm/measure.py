@@ -10,7 +10,7 @@ import pandas as pd
 from vsm import figures as by_name
 from vsm import presets, stream
 from vsm.deployed import applications
-from vsm.frames import text
+from vsm.frames import among, kept, text
 from vsm.lever import Lever, lever
 from vsm.metrics import (
     batch_size,
@@ -178,9 +178,9 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measur
     zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
     measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name), policy)
     items, visits = measures.items, measures.visits
-    read = _read(one, items, visits, told)
     by_stage = stages.stages(visits, line, scope, calendar, zone)
-    if policy != "vsm":
+    read = None if policy == "vsm" else _read(one, items, visits, told)
+    if read is not None:
         by_stage = by_stage.assign(**policies.stage_times(read, scope, policy).drop(columns="stage"))
     moves = handoffs.moves(visits, items, scope)
     sent_back = rework.rework(visits, items, scope)
@@ -194,7 +194,7 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measur
         figures=measures.figures | {"rework": _with_rolled(sent_back)},
         loops=sent_back.loops,
         cumulative=cumulative.cumulative(visits, items, line, scope, zone)
-        if policy == "vsm"
+        if read is None
         else policies.cumulative_flow(read, scope, policy),
         constraint=constraint.constraint(visits, line, items, scope, calendar, zone),
         graph=stream.graph(by_stage, moves, accurate),
@@ -226,7 +226,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
     """What needs no map of stages, over the items of some streams."""
     zone = told.config.zone
     items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
-    split = [stages.split(one.visits[one.visits["item"].isin(items["item"])], one.workflow.stages) for one in chosen]
+    split = [stages.split(kept(one.visits, among(one.visits["item"], items["item"])), one.workflow.stages) for one in chosen]
     visits = pd.concat(split, ignore_index=True)
     sent_back = rework.rework(visits, items, scope)
     changed_hands = handoffs.handoffs(visits, items, scope)

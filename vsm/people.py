@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from vsm.frames import no_text
+from vsm.frames import no_text, recoded
 from vsm.store import Facts
 
 # Which kinds of source a table's handles come from, where the row itself does not say.
@@ -72,9 +72,12 @@ class People:
 
         A handle that nobody has mapped is a person of its own. Missing stays missing.
         """
+        return self.named(handles, table).astype("str")
+
+    def named(self, handles: pd.Series, table: str) -> pd.Series:
+        """The same as categories, for a column of millions."""
         kinds = SOURCES.get(table, ())
-        told = {handle: self._person(handle, kinds) for handle in handles.dropna().unique()}
-        return handles.map(told).astype("str")
+        return recoded(handles, {handle: self._person(handle, kinds) for handle in handles.dropna().unique()})
 
     def _person(self, handle: str, kinds: tuple[str, ...]) -> str:
         """The end of the chain from handle to person: an account leads to an e-mail's handle, which leads to a name."""

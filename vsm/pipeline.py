@@ -6,8 +6,8 @@ import pandas as pd
 
 from vsm import events, levels, links, visits, workflow
 from vsm.config import Config, Level, StreamConfig
-from vsm.events import chained, in_order
-from vsm.frames import among, looked_up, no_text, plain, text
+from vsm.events import LOG, chained, in_order
+from vsm.frames import among, kept, looked_up, no_text, plain, stacked, text
 from vsm.graph import CommitGraph
 from vsm.links import arrivals
 from vsm.models import SEPARATOR, TABLES, kind
@@ -213,16 +213,17 @@ def claims(stream: StreamConfig, items: pd.DataFrame) -> pd.Series:
 def _stream(
     stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series, config: Config, level: str
 ) -> StreamFlow:
-    items = linked.items[(home == stream.name).to_numpy()].reset_index(drop=True)
-    live = in_production(items, linked)
+    items = kept(linked.items, (home == stream.name).to_numpy()).reset_index(drop=True)
+    arrived = _arrived(items, linked)
+    live = _in_production(items, arrived)
     deploys = bool(live.notna().any())
     changes = _changes_of(linked, items)
     held = pd.concat([linked.deployment_changes["change"], linked.settled_changes["change"]])
     shipped = bool(among(changes["change"], held).any())
     flow = workflow.of_stream(stream, _facts_of(facts, items, linked), changes, config.production, shipped)
     flow = replace(flow, notes=(*flow.notes, *levels.notes(level, items, linked.item_tickets)))
-    told = levels.rolled(log[among(log["item"], items["item"])], flow)
-    mine = _with_ends(told, items, linked, flow)
+    told = levels.rolled(kept(log, among(log["item"], items["item"])), flow)
+    mine = _with_ends(told, items, arrived, linked, flow)
     path = visits.visits(mine, items, flow)
     return StreamFlow(stream.name, flow, mine, path.visits, path.items.assign(in_production_at=live), path.unknown, deploys)
 
@@ -235,24 +236,23 @@ def _facts_of(facts: Facts, items: pd.DataFrame, linked: links.Links) -> Facts:
     telling = pd.concat([own, parts["ticket"]])
     return replace(
         facts,
-        tickets=facts.tickets[among(facts.tickets["key"], telling)],
-        transitions=facts.transitions[among(facts.transitions["ticket"], telling)],
+        tickets=kept(facts.tickets, among(facts.tickets["key"], telling)),
+        transitions=kept(facts.transitions, among(facts.transitions["ticket"], telling)),
     )
 
 
 def _changes_of(linked: links.Links, items: pd.DataFrame) -> pd.DataFrame:
     mine = linked.item_changes.loc[among(linked.item_changes["item"], items["item"]), "change"]
-    return linked.changes[among(linked.changes["change"], mine)]
+    return kept(linked.changes, among(linked.changes["change"], mine))
 
 
-def in_production(items: pd.DataFrame, linked: links.Links) -> pd.Series:
+def _in_production(items: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """When each item was in production: the first successful production deployment of the least advanced of its changes.
 
     Missing while one of its changes is open, or merged and not deployed, and where the last of them
     came with the first deployment known, since it may have been there before. A change that was
     given up does not count.
     """
-    pairs = _arrived(items, linked)
     return _least_advanced(items, pairs, pairs["live"])[0]
 
 
@@ -284,7 +284,9 @@ def _least_advanced(items: pd.DataFrame, pairs: pd.DataFrame, at: pd.Series) -> 
     return looked_up(items["item"], last.where(exact)), looked_up(items["item"], last.mask(exact))
 
 
-def _with_ends(log: pd.DataFrame, items: pd.DataFrame, linked: links.Links, flow: workflow.Workflow) -> pd.DataFrame:
+def _with_ends(
+    log: pd.DataFrame, items: pd.DataFrame, pairs: pd.DataFrame, linked: links.Links, flow: workflow.Workflow
+) -> pd.DataFrame:
     """The log with an end for items that no status ends.
 
     They are done when all of their changes are in production; a change to a repository of which
@@ -292,13 +294,14 @@ def _with_ends(log: pd.DataFrame, items: pd.DataFrame, linked: links.Links, flow
     unmerged is cancelled then.
     """
     by_delivery = (items["kind"] == "change") | (not flow.by_statuses)
-    pairs = _arrived(items, linked)
+    if not by_delivery.any():
+        return log.reset_index(drop=True)
     done, settled = _least_advanced(items, pairs, pairs["live"].where(pairs["deployed"], pairs["merged_at"]))
     about = linked.changes.set_index("change")
     closed = looked_up(items["item"], about["closed_at"]).where(looked_up(items["item"], about["merged_at"]).isna())
     told = (("item.done", done), ("item.cancelled", closed), ("item.settled", settled))
     ends = [_ends(items[by_delivery & times.notna()], times, event) for event, times in told]
-    return in_order(pd.concat([log, *ends], ignore_index=True))
+    return in_order(stacked([log, *ends]))
 
 
 def _ends(items: pd.DataFrame, times: pd.Series, event: str) -> pd.DataFrame:
@@ -308,4 +311,4 @@ def _ends(items: pd.DataFrame, times: pd.Series, event: str) -> pd.DataFrame:
             "item": items["item"], "at": times.loc[items.index], "event": text(event, items.index), "status": none,
             "environment": none, "actor": none, "team": none, "source": text("delivery", items.index), "ref": items["item"],
         }
-    )  # fmt: skip
+    ).astype(LOG)  # fmt: skip

@@ -280,7 +280,7 @@ class _Events:
 
 
 def _frame(event: _Events, told: pd.DataFrame, workflow: Workflow, items: pd.DataFrame) -> pd.DataFrame:
-    """The visits; a visit's team is the event's, else the stage's, else the item's. The worker is who began, else who ended the work."""
+    """The visits; a visit's team is the event's, else the stage's, else the item's. Who worked: who began it, else who ended it."""
     entered = event.where(ENTERS)
     count = len(entered)
     inside = np.cumsum(event.did & ENTERS > 0) - 1  # after each event

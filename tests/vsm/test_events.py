@@ -24,9 +24,14 @@ def log_of(facts: Facts) -> pd.DataFrame:
     return log(facts, link(facts, Config(), people), people)
 
 
+def words_of(facts: Facts) -> pd.DataFrame:
+    """The log with plain text for its categories."""
+    return log_of(facts).astype({name: "str" for name, kind in LOG.items() if kind == "category"})
+
+
 def lines(facts: Facts, item: str, *events: str) -> list[str]:
     """An item's events of some kinds (all that begin so) as `event status@environment hours`."""
-    found = log_of(facts)
+    found = words_of(facts)
     mine = found[(found["item"] == item) & found["event"].str.startswith(events or ("",))]
     hours = (mine["at"] - MONDAY) / pd.Timedelta(hours=1)
     told = mine["event"] + (" " + mine["status"]).fillna("") + ("@" + mine["environment"]).fillna("")

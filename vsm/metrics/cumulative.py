@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from vsm.frames import places
 from vsm.metrics.stages import NEVER, stage_codes
 from vsm.scope import Scope
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros
@@ -76,7 +77,7 @@ def days_of(scope: Scope, zone: ZoneInfo) -> tuple[pd.DatetimeIndex, Micros]:
 def _reached(visits: pd.DataFrame, items: pd.DataFrame, line: "Sequence[Stage]") -> list[Micros]:
     """For each line of the chart, when each item first came as far (NEVER where it did not)."""
     code, queued = stage_codes(visits, line), micros(visits["queued"])
-    item = pd.Index(items["item"]).get_indexer(pd.Index(visits["item"]))
+    item = places(visits["item"], items["item"])
     done, over = _ended(visits, items, item)
     furthest = np.where((done < NEVER) | _entered(item, len(items)), over, NEVER)
     reached = [furthest, done]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from vsm.frames import looked_up
+from vsm.frames import looked_up, places
 from vsm.metrics.figure import Figure, definition, hours, no_rows, percentiles
 from vsm.metrics.stages import Codes, inside, sojourn
 from vsm.scope import Scope, week_starts, weeks
@@ -195,8 +195,7 @@ def distribution(items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
 
 def place_of(items: pd.DataFrame, keys: pd.Series) -> Codes:
     """The row of each key's item; −1 where it is not among the items. (`isin` on text takes twenty times as long.)"""
-    places: Codes = pd.Index(items["item"]).get_indexer(pd.Index(keys)).astype("int64")
-    return places
+    return places(keys, items["item"])
 
 
 def has_visits(visits: pd.DataFrame, items: pd.DataFrame) -> pd.Series:

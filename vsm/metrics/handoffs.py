@@ -9,7 +9,7 @@ import pandas as pd
 
 from vsm.metrics.figure import Figure, definition, hours, mean, nearest_rank
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
-from vsm.metrics.stages import Codes, visit_before
+from vsm.metrics.stages import Codes, Mask, visit_before
 from vsm.models import SEPARATOR
 from vsm.scope import Scope
 from vsm.working_time import Floats, micros
@@ -36,8 +36,8 @@ class Handoffs:
     cost_of_teams: pd.DataFrame
 
 
-def steps(visits: pd.DataFrame) -> pd.DataFrame:
-    """Every move of an item from one stage to its next, a row a move, in the visits' order.
+def steps(visits: pd.DataFrame, to: Mask | None = None) -> pd.DataFrame:
+    """Every move of an item from one stage to its next, or those to some visits, a row a move, in the visits' order.
 
     row_from, row_to (the rows of the two visits), from, to, at (entering the next stage), left
     (leaving the one before), backward (to an earlier stage of the map), wait (from the end of work
@@ -45,7 +45,7 @@ def steps(visits: pd.DataFrame) -> pd.DataFrame:
     team before and after, changed (whether the person or the team did), known (whether it can be told).
     """
     before = visit_before(visits)
-    second = np.flatnonzero(before >= 0)
+    second = np.flatnonzero((before >= 0) if to is None else (before >= 0) & to)
     old = visits.iloc[before[second]].reset_index(drop=True)
     new = visits.iloc[second].reset_index(drop=True)
     people = old["actor"].notna() & new["actor"].notna()
@@ -93,9 +93,9 @@ def moves(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> pd.DataFra
     person_changed, team_changed: the share of the moves on which both sides are known (people_n,
     teams_n). In the order of the map; entering the first stage is no move.
     """
-    told = steps(visits)
+    told = steps(visits, scope.holds(visits["queued"]).to_numpy())
     told = told.assign(reopened=by_reopening(told, items), wait=hours(told["wait"]))
-    told = told.assign(sent_back=told["backward"] & ~told["reopened"])[scope.holds(told["at"])]
+    told = told.assign(sent_back=told["backward"] & ~told["reopened"])
     place = visits.drop_duplicates("stage").set_index("stage")["position"]
     edges = told.groupby(["from", "to"])
     frame = edges.agg(
@@ -129,10 +129,9 @@ def handoffs(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Handoff
     be told is left out.
     """
     done, seen = finished(items, scope), has_visits(visits, items)
-    told = steps(visits)
-    place = place_of(items, told["item"])
-    mine = (place >= 0) & done.to_numpy()[place]
-    told, place = told[mine], place[mine]
+    place = place_of(items, visits["item"])
+    told = steps(visits, (place >= 0) & np.append(done.to_numpy(), False)[place])
+    place = place[told["row_to"]]
     sums = {
         name: np.bincount(place[mask.to_numpy()], minlength=len(items))
         for name, mask in (("handoffs", told["changed"]), ("known", told["known"]), ("moves", told["item"].notna()))

@@ -10,7 +10,7 @@ from vsm.frames import looked_up
 from vsm.metrics.figure import Figure, definition
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
 from vsm.metrics.handoffs import by_reopening, steps
-from vsm.metrics.stages import visit_before
+from vsm.metrics.stages import Codes, Mask, visit_before
 from vsm.scope import Scope
 from vsm.working_time import Floats
 
@@ -42,8 +42,9 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
     an earlier stage is rework, but no stage sent it back; reopened: how many of all were reopened.
     """
     done, seen = finished(items, scope), has_visits(visits, items)
-    told = steps(visits)
-    place = place_of(items, told["item"])
+    place = place_of(items, visits["item"])
+    told = steps(visits, _under_way(visits, place, done.to_numpy(), scope))
+    place = place[told["row_to"]]
     told = told.assign(sent=told["backward"] & ~by_reopening(told, items))
     sums = {
         name: np.bincount(place[mask.to_numpy() & (place >= 0)], minlength=len(items))
@@ -72,6 +73,14 @@ def rework(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Rework:
     accurate = percent_complete_accurate(visits, told, scope)
     path = main_path(accurate)
     return Rework(figure, accurate, rolled(accurate, path), path, loops(told, visits, scope), expected_visits(visits, items, scope))
+
+
+def _under_way(visits: pd.DataFrame, place: Codes, done: Mask, scope: Scope) -> Mask:
+    """The visits of items that were done in the window, or came to a stage or left one in it: no others' moves count."""
+    moved = (scope.holds(visits["queued"]) | scope.holds(visits["left"])).to_numpy()
+    some = np.append(done, True)  # behind the last: whose item is not known
+    some[place[moved]] = True
+    return some[place]
 
 
 def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: Scope) -> pd.DataFrame:

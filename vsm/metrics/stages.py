@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from vsm.config import Calendar
+from vsm.frames import begins, places
 from vsm.metrics.figure import mean, nearest_rank
 from vsm.scope import Scope
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros, worked
@@ -76,12 +77,15 @@ def _works(line: "Sequence[Stage]") -> list[bool]:
 
 def stage_codes(visits: pd.DataFrame, line: "Sequence[Stage]") -> Codes:
     """Each visit's stage as its place on the line; −1 for a stage that is not on it."""
-    codes: Codes = pd.Index([stage.name for stage in line], dtype="str").get_indexer(pd.Index(visits["stage"])).astype("int64")
-    return codes
+    return places(visits["stage"], pd.Index([stage.name for stage in line], dtype="str"))
 
 
 def visit_before(visits: pd.DataFrame) -> Codes:
     """For each visit the row of the same item's visit before it; −1 for an item's first."""
+    seq, first = visits["seq"].to_numpy(), begins(visits["item"])
+    # Told item by item, as they mostly are, each visit but an item's first follows the one before it.
+    if bool((np.where(first, seq == 0, np.diff(seq, prepend=-1) == 1)).all()) and visits["item"][first].is_unique:
+        return np.where(first, -1, np.arange(len(visits)) - 1)
     item = pd.factorize(visits["item"])[0]
     order = np.lexsort((visits["seq"].to_numpy(), item))
     follows = item[order][1:] == item[order][:-1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vsm.frames import empty
+from vsm.frames import empty, places
 from vsm.metrics.batches import Clumps, clumps
 from vsm.metrics.blocked import flags, parts, times_of
 from vsm.metrics.figure import Figure, definition, no_rows
@@ -132,7 +132,7 @@ def waste(
     pieces = told.classed(others)
     keep = pieces.end > pieces.begin
     if counted is not None:
-        mine = pd.Index(counted).get_indexer(pd.Index(visits["item"])) >= 0
+        mine = places(visits["item"], counted) >= 0
         keep = keep & mine[pieces.row]
     return _summed(told, pieces.where(keep))
 
