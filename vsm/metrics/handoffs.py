@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from vsm.frames import coded
 from vsm.metrics.figure import Figure, definition, hours, mean, nearest_rank
 from vsm.metrics.flow import finished, has_visits, left_out, place_of
 from vsm.metrics.stages import Codes, Mask, visit_before
-from vsm.models import SEPARATOR
 from vsm.scope import Scope
 from vsm.working_time import Floats, micros
 
@@ -239,23 +239,51 @@ def between(told: pd.DataFrame, who: Literal["person", "team"]) -> pd.DataFrame:
     kept_p50: of the same moves from stage to stage where they did not change hands.
     """
     changed, known = _hands(told, who)
-    told = told.assign(hours=hours(told["wait"]), edge=pd.factorize(told["from"] + SEPARATOR + told["to"])[0])
+    (start, starts), (end, ends) = coded(told["from"]), coded(told["to"])
+    told = told.assign(hours=hours(told["wait"]), edge=start * len(ends) + end)
     sides = [f"from_{who}", f"to_{who}"]
     pairs = told[changed].groupby(sides)
-    frame = pairs.agg(n=("item", "size"), wait_n=("hours", "count"), wait_mean=("hours", "mean"), wait_p50=("hours", _middle))
-    edges = told[changed].drop_duplicates([*sides, "edge"]).sort_values("edge").groupby(sides)["edge"].agg(tuple)
-    same = {ways: told.loc[known & ~changed & told["edge"].isin(ways), "hours"].dropna() for ways in set(edges)}
-    frame = frame.assign(
-        kept_n=edges.map({ways: len(waits) for ways, waits in same.items()}),
-        kept_p50=edges.map({ways: nearest_rank(waits, 0.5) for ways, waits in same.items()}),
-    )
+    frame = pairs.agg(n=("item", "size"), wait_n=("hours", "count"), wait_mean=("hours", "mean"))
+    pair, kept = pairs.ngroup().to_numpy(), told[known & ~changed & told["wait"].notna()]
+    ways = np.zeros((len(frame), len(starts) * len(ends)), dtype=bool)
+    ways[pair, told.loc[changed, "edge"]] = True
+    kept_n, kept_p50 = _same_ways(ways, kept["edge"].to_numpy(), kept["hours"].to_numpy())
+    middle = _middle(pair, told.loc[changed, "hours"].to_numpy(), len(frame))
+    frame = frame.assign(wait_p50=middle, kept_n=kept_n, kept_p50=kept_p50)
     frame = frame.reset_index().rename(columns=dict(zip(sides, ("from", "to"), strict=True)))[list(BETWEEN)].astype(BETWEEN)
     return frame.sort_values(["n", "from", "to"], ascending=[False, True, True], ignore_index=True)
 
 
-def _middle(waits: "pd.Series[float]") -> float:
-    found = nearest_rank(waits, 0.5)
-    return np.nan if found is None else found
+def _middle(group: Codes, waits: Floats, groups: int) -> Floats:
+    """The median of each group's known waits by nearest rank; NaN of none."""
+    known = ~np.isnan(waits)
+    order = np.flatnonzero(known)[np.lexsort((waits[known], group[known]))]
+    count = np.bincount(group[known], minlength=groups)
+    found = np.full(groups, np.nan)
+    some = count > 0
+    found[some] = waits[order][(np.cumsum(count) - count + (count + 1) // 2 - 1)[some]]
+    return found
+
+
+def _same_ways(ways: Mask, edge: Codes, waits: Floats) -> tuple[Codes, Floats]:
+    """Of each row of `ways` (which moves from stage to stage it holds) the number of these waits on them, and their median.
+
+    By nearest rank, found by halving: of how many waits on those moves is a value not exceeded?
+    """
+    if not len(ways):
+        return np.zeros(0, dtype="int64"), np.zeros(0)
+    held, row = np.unique(ways, axis=0, return_inverse=True)
+    each = [np.sort(waits[edge == one]) for one in range(ways.shape[1])]
+    every = np.append(np.sort(waits), np.nan)
+    count = held @ np.array([len(one) for one in each])
+    low, high = np.zeros(len(held), dtype="int64"), np.where(count > 0, len(waits) - 1, len(waits))
+    low = np.where(count > 0, low, high)
+    while (low < high).any():
+        middle = (low + high) // 2
+        below = (held * np.array([np.searchsorted(one, every[middle], side="right") for one in each]).T).sum(axis=1)
+        enough = below >= (count + 1) // 2
+        low, high = np.where(enough | (low >= high), low, middle + 1), np.where(enough, middle, high)
+    return count[row.ravel()], every[low][row.ravel()]
 
 
 BETWEEN = {
