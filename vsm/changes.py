@@ -13,6 +13,7 @@ from vsm.frames import among, looked_up, no_text, no_times, plain, text
 from vsm.graph import CommitGraph
 from vsm.people import People
 from vsm.store import Facts
+from vsm.working_time import micros
 
 REVERTED_SHA = re.compile(r"This reverts commit ([0-9a-f]{7,64})")
 QUOTED = re.compile(r'^(?P<how>Revert|Reapply) "(?P<title>.+)"', re.M)
@@ -166,11 +167,11 @@ def _owners(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame
     landed = merged.dropna(subset="sha")
     owner |= dict(zip(plain(_place(landed)), plain(landed["change"]), strict=True))
     several = own[own["authored_at"].notna() & own["change"].duplicated(keep=False)]
-    instants: dict[str, set[pd.Timestamp]] = {}
-    for change, at in zip(plain(several["change"]), plain(several["authored_at"]), strict=True):
+    instants: dict[str, set[int]] = {}
+    for change, at in zip(plain(several["change"]), micros(several["authored_at"]).tolist(), strict=True):
         instants.setdefault(change, set()).add(at)
     authored = facts.commits.loc[among(facts.commits["repository"], several["repository"])]
-    when = dict(zip(plain(_place(authored)), plain(authored["authored_at"]), strict=True))
+    when = dict(zip(plain(_place(authored)), micros(authored["authored_at"]).tolist(), strict=True))
     rebased = landed[among(landed["change"], several["change"])]
     for change, repository, sha in zip(*(plain(rebased[name]) for name in ("change", "repository", "sha")), strict=True):
         for before in graphs[repository].single_parents(sha) if repository in graphs else ():

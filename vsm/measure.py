@@ -147,12 +147,13 @@ class Measures:
 def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm") -> Measures:
     """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
     chosen = _streams(told, scope)
-    parts = {one.name: _stream(told, one, scope, policy) for one in chosen}
+    common = list(quality.of_everything(told))
+    parts = {one.name: _stream(told, one, scope, policy, common) for one in chosen}
     if len(chosen) == 1:
         (whole,) = parts.values()
     else:
         every = cache(lambda: waste.together([part.waste for part in parts.values()]))
-        whole = replace(_measures(told, chosen, scope, policy), streams=parts, _wasted=every)
+        whole = replace(_measures(told, chosen, scope, policy, common), streams=parts, _wasted=every)
     whole = replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
     if definition == "vsm":
         return whole
@@ -173,12 +174,13 @@ def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
     return tuple(one for one in told.streams if scope.stream in (None, one.name))
 
 
-def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measures:
+def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy, common: list[quality.Finding]) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
     zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
-    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name), policy)
+    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name), policy, common)
     items, visits = measures.items, measures.visits
-    by_stage = stages.stages(visits, line, scope, calendar, zone)
+    recent = stages.lately(visits, scope)
+    by_stage = stages.stages(recent, line, scope, calendar, zone)
     read = None if policy == "vsm" else _read(one, items, visits, told)
     if read is not None:
         by_stage = by_stage.assign(**policies.stage_times(read, scope, policy).drop(columns="stage"))
@@ -196,9 +198,9 @@ def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy) -> Measur
         cumulative=cumulative.cumulative(visits, items, line, scope, zone)
         if read is None
         else policies.cumulative_flow(read, scope, policy),
-        constraint=constraint.constraint(visits, line, items, scope, calendar, zone),
+        constraint=constraint.constraint(recent, line, items, scope, calendar, zone),
         graph=stream.graph(by_stage, moves, accurate),
-        _levered=cache(lambda: lever(visits, line, items, scope, calendar, zone)),
+        _levered=cache(lambda: lever(recent, line, items, scope, calendar, zone)),
         _moved=cache(lambda: constraint.history(visits, line, items, _year(scope), calendar, zone)),
         _wasted=cache(lambda: _waste(told, one, items, scope)),
     )
@@ -216,13 +218,14 @@ def _read(one: StreamFlow, items: pd.DataFrame, visits: pd.DataFrame, told: Flow
 
 def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope) -> Waste:
     """The waste of a stream's items. All of the stream is looked at: the class of an hour does not hang on who asks."""
-    others = [other.visits for other in told.streams if other.name != one.name]
+    visits = stages.lately(one.visits, scope)
+    others = [stages.lately(other.visits, scope) for other in told.streams if other.name != one.name]
     beside = pd.concat(others, ignore_index=True) if others else None
     changes = told.facts.ticket_changes
-    return waste.waste(one.visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
+    return waste.waste(visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
 
 
-def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: Policy) -> Measures:
+def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: Policy, common: list[quality.Finding]) -> Measures:
     """What needs no map of stages, over the items of some streams."""
     zone = told.config.zone
     items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
@@ -274,7 +277,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         ),
         delivery=shipped,
         accurate=sent_back.percent_complete_accurate,
-        quality=quality.quality(told, chosen),
+        quality=quality.quality(told, chosen, common=common),
         policy=policy,
         _monthly=cache(lambda: _by_month(shipped, scope, told)),
         _teamed=cache(lambda: _by_team(told, chosen, items, scope)),

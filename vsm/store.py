@@ -498,11 +498,13 @@ def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
     ready: dict[str, pd.Series[Any]] = {}
     for name in [*models.columns(table), "origin"]:
         what = kind(table, name) if name != "origin" else "text"
-        column = frame[name]
-        if what == "time":
-            ready[name] = pd.to_datetime(column, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+        column, wanted = frame[name], {"time": "datetime64[us, UTC]", "number": "Int64"}.get(what, "str")
+        if column.dtype == wanted:
+            ready[name] = column
+        elif what == "time":
+            ready[name] = pd.to_datetime(column, utc=True, format="ISO8601").astype(wanted)
         else:
-            ready[name] = column.astype("Int64" if what == "number" else "str")
+            ready[name] = column.astype(wanted)
     return pd.DataFrame(ready, index=frame.index)
 
 

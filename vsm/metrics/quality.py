@@ -1,13 +1,14 @@
 """Data quality: what in the data makes numbers smaller, later or silent than they should be, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
+import numpy as np
 import pandas as pd
 
 from vsm import pipeline, workflow
 from vsm.events import chained
-from vsm.frames import among, looked_up
+from vsm.frames import among, begins, kept, looked_up
 from vsm.levels import Families
 from vsm.links import Links
 from vsm.metrics.blocked import flags
@@ -32,29 +33,42 @@ class Finding:
     remedy: str
 
 
-def quality(flow: Flow, streams: tuple[StreamFlow, ...]) -> pd.DataFrame:
-    """Every check that found something: check, rows (how many), effect, remedy; the most rows first."""
-    told = [
-        {"check": one.check, "rows": len(one.found), "effect": one.effect, "remedy": one.remedy} for one in findings(flow, streams)
-    ]
+def quality(flow: Flow, streams: tuple[StreamFlow, ...], common: Iterable[Finding] | None = None) -> pd.DataFrame:
+    """Every check that found something: check, rows (how many), effect, remedy; the most rows first.
+
+    `common`: what `of_everything` found, where several streams are looked at one after the other.
+    """
+    found = [*(of_everything(flow) if common is None else common), *_of_some(flow, streams)]
+    told = [{"check": one.check, "rows": len(one.found), "effect": one.effect, "remedy": one.remedy} for one in found]
     told = sorted((row for row in told if row["rows"]), key=lambda row: (-int(str(row["rows"])), str(row["check"])))
     return pd.DataFrame(told, columns=list(COLUMNS)).astype({"check": "str", "rows": "int64", "effect": "str", "remedy": "str"})
 
 
 def findings(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
     """Every check with its rows, whether it found something or not; dates in the future only where the last harvest is known."""
-    yield from _of_configuration(flow, streams)
+    yield from of_everything(flow)
+    yield from _of_some(flow, streams)
+
+
+def of_everything(flow: Flow) -> Iterator[Finding]:
+    """The checks that speak of all facts, whichever stream is looked at."""
+    yield from _of_claims(flow)
     yield from _of_histories(flow)
-    yield from _of_items(flow, streams)
-    yield from _of_families(flow, streams)
-    yield from _of_links(flow, streams)
+    yield from _of_links(flow)
     yield from _of_clocks(flow)
     yield from _of_incidents(flow.links)
     if flow.harvested is not None:
         yield from _of_the_future(flow, flow.harvested)
 
 
-def _of_configuration(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+def _of_some(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+    yield from _of_statuses(streams)
+    yield from _of_items(flow, streams)
+    yield from _of_families(flow, streams)
+    yield from _of_coverage(flow, streams)
+
+
+def _of_statuses(streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
     for stream in streams:
         for status in stream.unknown:
             said = (stream.log["event"] == "status") & (stream.log["status"] == status)
@@ -64,6 +78,9 @@ def _of_configuration(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[F
                 "items stay in the stage that they were in before",
                 "name it in the stream's new, done, cancelled, ignored or in a stage",
             )
+
+
+def _of_claims(flow: Flow) -> Iterator[Finding]:
     yield Finding(
         "items that no stream claims",
         flow.homeless[_about(flow.homeless)],
@@ -97,9 +114,10 @@ def _of_histories(flow: Flow) -> Iterator[Finding]:
         "they are not counted",
         "collect or import the tickets that they belong to",
     )
+    early = moves["at"] < created
     yield Finding(
         "transitions before their ticket was created",
-        _moves(moves.assign(created_at=created)[moves["at"] < created], "created_at"),
+        _moves(moves[early].assign(created_at=created[early]), "created_at"),
         "the ticket seems to have started before it was asked for",
         "check the clock and the time zone of the tracker",
     )
@@ -110,20 +128,20 @@ def _of_histories(flow: Flow) -> Iterator[Finding]:
         "they have no stages and no cycle time",
         "collect the tickets' histories, or leave such tickets out",
     )
-    yield from _of_chains(chained(moves[read]), tickets)
+    yield from _of_chains(chained(kept(moves, read)), tickets)
 
 
 def _of_chains(path: pd.DataFrame, tickets: pd.DataFrame) -> Iterator[Finding]:
     """Whether each history is whole: `path` in the order of its chain."""
-    before = path["to_status"].shift().where(path["ticket"] == path["ticket"].shift())
-    broken = before.notna() & path["from_status"].notna() & (before != path["from_status"])
+    first, before = begins(path["ticket"]), path["to_status"].shift()
+    broken = ~first & path["from_status"].notna() & (before != path["from_status"])
     yield Finding(
         "transitions that do not begin where the last one ended",
-        _moves(path.assign(before=before)[broken], "before"),
+        _moves(path[broken].assign(before=before[broken]), "before"),
         "a change of status is missing: time counts for the stage before it",
         "collect these tickets' histories again in full",
     )
-    last = path.drop_duplicates("ticket", keep="last").set_index("ticket")["to_status"]
+    last = path[np.append(first[1:], True)[: len(path)]].set_index("ticket")["to_status"]
     ended = looked_up(tickets["key"], last)
     apart = tickets["status"].notna() & ended.notna() & (tickets["status"] != ended)
     yield Finding(
@@ -175,7 +193,8 @@ def _after_the_end(flow: Flow, items: pd.DataFrame) -> pd.DataFrame:
     """Transitions after the end of items that were not reopened by them."""
     moves = flow.facts.transitions
     ended = looked_up(moves["ticket"], items.set_index("item")["done_at"].fillna(items.set_index("item")["cancelled_at"]))
-    late = moves.assign(ended_at=ended)[moves["at"] > ended]
+    late = moves["at"] > ended
+    late = moves[late].assign(ended_at=ended[late])
     return _moves(late, "ended_at").sort_values(["ticket", "at"], kind="stable")
 
 
@@ -255,7 +274,7 @@ def _parts_of(flow: Flow, stream: StreamFlow) -> pd.DataFrame:
     )
 
 
-def _of_links(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
+def _of_links(flow: Flow) -> Iterator[Finding]:
     linked = flow.links
     tracked = len(flow.facts.tickets) > 0
     alone = among(linked.changes["change"], linked.items.loc[linked.items["kind"] == "change", "item"]) & tracked
@@ -294,7 +313,6 @@ def _of_links(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
         "they have no change lead time, and their items no lead time to production",
         "let every deployment report its commit; name other names of production in [production] environments",
     )
-    yield from _of_coverage(flow, streams)
 
 
 def _never_shipped(flow: Flow) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from vsm.config import Calendar
-from vsm.frames import begins, places
+from vsm.frames import begins, kept, places
 from vsm.metrics.figure import mean, nearest_rank
 from vsm.scope import Scope
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros, worked
@@ -92,6 +92,27 @@ def visit_before(visits: pd.DataFrame) -> Codes:
     before = np.full(len(visits), -1, dtype="int64")
     before[order[1:][follows]] = order[:-1][follows]
     return before
+
+
+def lately(visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The visits of the items that were in a stage in the window, or in the time of its length before it.
+
+    What left all stages earlier has no hours in the window, and too long ago to tell of how work flows in it.
+    The first visit of all stays: it says since when there are records.
+    """
+    if not len(visits):
+        return visits
+    item, left = _numbers(visits["item"]), micros(visits["left"])
+    queued, bound = micros(visits["queued"]), 2 * micro(scope.start) - micro(scope.end)
+    late = np.bincount(item[(left == NOT_A_TIME) | (left >= bound)], minlength=int(item.max()) + 1) > 0
+    late[item[queued.argmin()]] = True
+    return kept(visits, late[item]).reset_index(drop=True)
+
+
+def _numbers(items: pd.Series) -> Codes:
+    """Items as numbers; of items that stand together without a look at each row's text."""
+    first = begins(items)
+    return np.cumsum(first) - 1 if items[first].is_unique else pd.factorize(items)[0].astype("int64")
 
 
 def inside(visits: pd.DataFrame, at: pd.Timestamp) -> "pd.Series[bool]":
