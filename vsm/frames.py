@@ -104,7 +104,10 @@ def category(names: Iterable[str]) -> pd.CategoricalDtype:
 
 def categories(values: pd.Series) -> pd.Series:
     """A column of text as categories; one that has them already as it is."""
-    return values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("str").astype("category")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    codes, names = coded(values.astype("str"))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=category(names)), index=values.index)
 
 
 def recoded(values: pd.Series, names: Mapping[str, str | None]) -> pd.Series:

@@ -388,9 +388,9 @@ def _applications(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFram
     configured = frozenset(name for one in chosen for name in named.get(one.name, ()))
     if configured and scope.team is None:
         return configured
-    mine = told.links.item_changes.loc[told.links.item_changes["item"].isin(items["item"]), "change"]
+    mine = told.links.item_changes.loc[among(told.links.item_changes["item"], items["item"]), "change"]
     changes = told.links.changes
-    return frozenset(changes.loc[changes["change"].isin(mine), "application"].dropna()) | frozenset(items["application"].dropna())
+    return frozenset(changes.loc[among(changes["change"], mine), "application"].dropna()) | frozenset(items["application"].dropna())
 
 
 def _delivery(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> Delivery:
@@ -399,23 +399,23 @@ def _delivery(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, sco
     changes, deployments, incidents = linked.changes, linked.deployments, linked.incidents
     if whose is not None:
         changes = dora.changes_of(changes, deployments, linked.deployment_changes, whose)
-        deployments = deployments[deployments["application"].isin(whose)]
-        laid = incidents["deployment"].isin(deployments["id"])
-        incidents = incidents[laid | (incidents["application"].isin(whose) & incidents["deployment"].isna())]
+        deployments = deployments[among(deployments["application"], whose)]
+        laid = among(incidents["deployment"], deployments["id"])
+        incidents = incidents[laid | (among(incidents["application"], whose) & incidents["deployment"].isna())]
     if scope.team is not None:
-        mine = linked.item_changes.loc[linked.item_changes["item"].isin(items["item"]), "change"]
-        changes = changes[changes["change"].isin(mine)]
+        mine = linked.item_changes.loc[among(linked.item_changes["item"], items["item"]), "change"]
+        changes = changes[among(changes["change"], mine)]
     pairs = linked.deployment_changes
-    pairs = pairs[pairs["deployment"].isin(deployments["id"])]
+    pairs = pairs[among(pairs["deployment"], deployments["id"])]
     rules, days = told.config.dora, told.config.incidents.link_within_days
     remedies, no_failures = judged(deployments, pairs, linked.changes, incidents, rules, days)
     apart = pd.concat([no_failures, _not_laid(linked.excluded_incidents, incidents, whose)], ignore_index=True)
-    return Delivery(changes, deployments, pairs[pairs["change"].isin(changes["change"])], incidents, remedies, apart)
+    return Delivery(changes, deployments, pairs[among(pairs["change"], changes["change"])], incidents, remedies, apart)
 
 
 def _not_laid(excluded: pd.DataFrame, incidents: pd.DataFrame, whose: frozenset[str] | None) -> pd.DataFrame:
     """The incidents that make no deployment a failed one: id, reason, at (when they were opened)."""
-    mine = excluded if whose is None else excluded[excluded["application"].isin(whose)]
+    mine = excluded if whose is None else excluded[among(excluded["application"], whose)]
     alone = incidents[incidents["deployment"].isna()]
     parts = [mine, alone.assign(reason=text("laid to no deployment", alone.index))]
     told = pd.concat([part[["id", "reason", "opened_at"]] for part in parts], ignore_index=True)

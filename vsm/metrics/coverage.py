@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from vsm.frames import among
 from vsm.metrics.figure import Figure, definition, hours
 from vsm.scope import Scope
 
@@ -10,7 +11,7 @@ def tickets_linked(items: pd.DataFrame, item_changes: pd.DataFrame, scope: Scope
     """Share of the tickets finished in the window to which at least one change was linked."""
     done = items[(items["kind"] == "ticket") & scope.holds(items["done_at"])]
     rows = done[["item", "title", "type", "team", "done_at", "url"]].merge(item_changes, on="item", how="left")
-    linked = done["item"].isin(item_changes["item"])
+    linked = among(done["item"], item_changes["item"])
     left_out = pd.DataFrame({"id": done.loc[~linked, "item"], "reason": "no branch, title or commit message names it"})
     return _share("tickets_linked", int(linked.sum()), len(done), "finished tickets", definition(tickets_linked), rows, left_out)
 
