@@ -53,8 +53,8 @@ def places(keys: pd.Series | pd.Index, known: pd.Series | pd.Index) -> Codes:
     Keys often come in runs, such as an item's visits: then each run is looked up once.
     """
     if isinstance(keys, pd.Series) and isinstance(keys.dtype, pd.CategoricalDtype):
-        by_code: Codes = np.append(places(keys.cat.categories, known), -1)[keys.cat.codes.to_numpy()]
-        return by_code
+        each: Codes = np.append(places(keys.cat.categories, known), -1)[keys.cat.codes.to_numpy()]
+        return each
     told, values = _arrow(keys), _arrow(known)
     first = _begins(told)
     if 2 * first.sum() > len(first):
@@ -71,8 +71,8 @@ def _places(told: pa.Array, values: pa.Array) -> Codes:
 def begins(values: pd.Series) -> Mask:
     """Which rows are not of the same text as the row before them."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        changes: Mask = np.diff(values.cat.codes.to_numpy(), prepend=-2) != 0
-        return changes
+        first: Mask = np.diff(values.cat.codes.to_numpy().astype("int64"), prepend=-2) != 0
+        return first
     return _begins(_arrow(values))
 
 

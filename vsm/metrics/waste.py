@@ -98,7 +98,8 @@ class Waste:
             "hours",
             definition(waste),
             "hours that items spent in stages within the window, elapsed time; of several causes the first counts: "
-            + ", ".join(NAMES[:WORK]),
+            + ", ".join(NAMES[:WORK])
+            + "; batches and overtaking are told from the window and the time of its length before it",
             self.rows,
             no_rows(),
             said=self.said,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm.config import Calendar
-from vsm.metrics.stages import NEVER, overtaken, sojourn, split, stages
+from vsm.metrics.stages import NEVER, lately, overtaken, sojourn, split, stages
 from vsm.workflow import Stage
 from vsm.working_time import HOUR, NOT_A_TIME, micro, micros
 
@@ -135,6 +135,21 @@ def test_parked_visits_do_not_make_a_queue(path: Build, scope: Build) -> None:
     flow = "\n".join(f"A-{day}: Dev 01-{day:02}, done 01-{day:02} 12:00" for day in range(2, 12))
     told = path(f"P-1: Dev~ 01-01\n{flow}")
     assert stages(told.visits, told.line, scope("01-01", "01-21"), None, UTC)["queue_share"][0] == 0
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 1, 3, 0, 2]])
+def test_what_left_all_stages_longer_ago_than_the_window_lasts_is_not_looked_at(
+    path: Build, scope: Build, order: list[int]
+) -> None:
+    found = path("""
+        A-1: Dev 01-01, done 01-02
+        A-2: Dev 01-03, done 01-04
+        A-3: Dev 01-03, Review 01-05, done 01-12
+        A-4: Dev 01-03
+    """).visits.iloc[order]
+    told = lately(found, scope("01-20", "01-30"))
+    assert sorted(told["item"] + " " + told["stage"]) == ["A-1 Dev", "A-3 Dev", "A-3 Review", "A-4 Dev"], "A-1 began the records"
+    assert len(lately(found.head(0), scope("01-20", "01-30"))) == 0
 
 
 arrivals = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 30) | st.none()), max_size=60)

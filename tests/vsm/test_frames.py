@@ -1,0 +1,59 @@
+"""Columns of text as numbers, and looked up in one another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vsm.frames import among, begins, categories, coded, kept, looked_up, named, places, recoded, stacked
+
+TEXT = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "c", "A", ""])), max_size=12)
+EVERY = settings(deadline=None, max_examples=60)
+
+
+def column(values: list[str | None], kind: str = "str") -> pd.Series:
+    told = pd.Series(values, dtype="str", index=pd.RangeIndex(3, 3 + len(values)))
+    return told if kind == "str" else categories(told)
+
+
+@EVERY
+@given(TEXT, TEXT, st.sampled_from(["str", "category"]))
+def test_a_key_has_the_place_of_the_first_that_is_the_same(keys: list[str | None], known: list[str | None], kind: str) -> None:
+    expected = [known.index(key) if key is not None and key in known else -1 for key in keys]
+    assert places(column(keys, kind), column(known)).tolist() == expected
+    assert among(column(keys, kind), column(known)).tolist() == [place >= 0 for place in expected]
+    found = looked_up(column(keys, kind), pd.Series(range(len(known)), index=column(known).array, dtype="Int64"))
+    assert found.fillna(-1).tolist() == expected
+
+
+@EVERY
+@given(TEXT, st.sampled_from(["str", "category"]))
+def test_numbers_and_names_are_the_column_again(values: list[str | None], kind: str) -> None:
+    told = column(values, kind)
+    pd.testing.assert_series_equal(named(*coded(told)), column(values).reset_index(drop=True))
+    if None not in values:
+        assert begins(told).tolist() == [place == 0 or values[place - 1] != value for place, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("kind", ["str", "category"])
+def test_names_may_become_one_or_missing(kind: str) -> None:
+    told = recoded(column(["ann", "bob", None, "cid"], kind), {"ann": "Ann", "bob": "Ann", "cid": None})
+    assert told.astype("str").fillna("-").tolist() == ["Ann", "Ann", "-", "-"]
+    assert told.index.tolist() == [3, 4, 5, 6]
+
+
+def test_frames_one_under_the_other_have_the_names_of_all() -> None:
+    parts = [
+        pd.DataFrame({"who": column(["a", None], "category"), "n": [1, 2]}),
+        pd.DataFrame({"who": column(["b"], "category"), "n": 3}),
+    ]
+    told = stacked(parts)
+    assert isinstance(told["who"].dtype, pd.CategoricalDtype)
+    assert told.astype({"who": "str"}).fillna("-").to_numpy().tolist() == [["a", 1], ["-", 2], ["b", 3]]
+
+
+def test_what_is_kept_whole_is_not_copied() -> None:
+    frame = pd.DataFrame({"n": [1, 2]})
+    assert kept(frame, np.array([True, True])) is frame
+    assert kept(frame, frame["n"] > 1)["n"].tolist() == [2]
