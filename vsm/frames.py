@@ -1,6 +1,6 @@
 """Columns that are typed also when there is nothing in them: times in UTC with microseconds, text, whole numbers."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandas.api.types import union_categoricals
 
 TIME = "datetime64[us, UTC]"
 Codes = npt.NDArray[np.int64]
@@ -110,12 +109,12 @@ def categories(values: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, dtype=category(names)), index=values.index)
 
 
-def recoded(values: pd.Series, names: Mapping[str, str | None]) -> pd.Series:
+def recoded(values: pd.Series, name: Callable[[str], str | None]) -> pd.Series:
     """A column of text with other names for the same, as categories; several may become one, or missing."""
     codes, old = coded(values)
-    new = list(dict.fromkeys(name for one in old if (name := names[one]) is not None))
-    place = {name: number for number, name in enumerate(new)}
-    number = np.array([*(place.get(str(names[one]), -1) if names[one] is not None else -1 for one in old), -1], dtype="int64")
+    told = [name(one) for one in old]
+    new = {one: number for number, one in enumerate(dict.fromkeys(one for one in told if one is not None))}
+    number = np.array([*(-1 if one is None else new[one] for one in told), -1], dtype="int64")
     return pd.Series(pd.Categorical.from_codes(number[codes], dtype=category(new)), index=values.index)
 
 
@@ -132,10 +131,21 @@ def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     for name in parts[0].columns:
         columns = [part[name] for part in parts]
         if isinstance(columns[0].dtype, pd.CategoricalDtype):
-            joined[name] = pd.Series(union_categoricals([column.array for column in columns]))
+            joined[name] = _joined(columns)
         else:
             joined[name] = pd.concat(columns, ignore_index=True)
     return pd.DataFrame(joined)
+
+
+def _joined(columns: Sequence[pd.Series]) -> pd.Series:
+    """Columns of categories, one under the other. Several mostly have the same names: those are looked at once."""
+    types = [column.dtype for column in columns]
+    kinds = {id(kind): kind for kind in types}
+    first, *others = (kind.categories for kind in kinds.values())
+    names = first.append(others).unique() if others else first
+    number = {key: np.append(places(kind.categories, names), -1).astype("int32") for key, kind in kinds.items()}
+    codes = np.concatenate([number[id(kind)][column.cat.codes.to_numpy()] for column, kind in zip(columns, types, strict=True)])
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names)))
 
 
 def _arrow(values: pd.Series | pd.Index) -> pa.Array:

@@ -77,7 +77,7 @@ class People:
     def named(self, handles: pd.Series, table: str) -> pd.Series:
         """The same as categories, for a column of millions."""
         kinds = SOURCES.get(table, ())
-        return recoded(handles, {handle: self._person(handle, kinds) for handle in handles.dropna().unique()})
+        return recoded(handles, lambda handle: self._person(handle, kinds))
 
     def _person(self, handle: str, kinds: tuple[str, ...]) -> str:
         """The end of the chain from handle to person: an account leads to an e-mail's handle, which leads to a name."""

@@ -38,7 +38,7 @@ def test_numbers_and_names_are_the_column_again(values: list[str | None], kind: 
 
 @pytest.mark.parametrize("kind", ["str", "category"])
 def test_names_may_become_one_or_missing(kind: str) -> None:
-    told = recoded(column(["ann", "bob", None, "cid"], kind), {"ann": "Ann", "bob": "Ann", "cid": None})
+    told = recoded(column(["ann", "bob", None, "cid"], kind), {"ann": "Ann", "bob": "Ann", "cid": None}.__getitem__)
     assert told.astype("str").fillna("-").tolist() == ["Ann", "Ann", "-", "-"]
     assert told.index.tolist() == [3, 4, 5, 6]
 
