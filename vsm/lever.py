@@ -16,7 +16,7 @@ from vsm.config import Calendar
 from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.flow import finished
 from vsm.metrics.stages import NEVER, Codes, Waits, observed_from, shows_queue, stage_codes, visit_before, waits
-from vsm.quick import DONE
+from vsm.quick import DONE, QUEUED
 from vsm.scope import Scope
 from vsm.simulate import DRAWS, Line, Run, Step, Traced, simulate, with_more, works
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, micro, micros, worked
@@ -93,7 +93,7 @@ def lever(
             None, None, None, None, nothing, f"Only {n} items were finished: {ENOUGH - n} more are needed for a simulation."
         )
     hours = working_hours(visits, latest, zone) if calendar is None else calendar
-    model = fitted(visits, line, latest, hours, zone)
+    model = fitted(visits, line, items, latest, hours, zone)
     places = [place for place, step in enumerate(model.line.steps) if works(step)]
     if not places:
         return Lever(None, None, None, None, nothing, "In no stage is it known how long work takes, so nothing can be simulated.")
@@ -198,15 +198,20 @@ def _less(steps: int, place: int) -> Floats:
 
 
 def _lead(run: Run, warm: float) -> tuple[float, float]:
-    """Mean lead time and number of the items that were done after the line had filled."""
+    """Mean lead time, from the first stage on, and number of the items that were done after the line had filled."""
     done = (run.what == DONE) & (run.at > warm)
-    return float((run.at[done] - run.born[run.item[done]]).mean()) if done.any() else float("nan"), float(done.sum())
+    came = np.full(len(run.born), np.inf)
+    queued = run.what == QUEUED
+    np.minimum.at(came, run.item[queued], run.at[queued])
+    return float((run.at[done] - came[run.item[done]]).mean()) if done.any() else float("nan"), float(done.sum())
 
 
 # Fitting. ---------------------------------------------------------------------------------------------------------------
 
 
-def fitted(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo) -> Fitted:
+def fitted(
+    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
+) -> Fitted:
     """Routing, work times, capacity, trains, limits and arrivals of a window, as a line that can be simulated."""
     edges = window_edges(visits, scope, WEEK)
     queue = waits(visits, line, micro(scope.end))
@@ -222,11 +227,23 @@ def fitted(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar
     early = observed_from(visits, replace(scope, start=scope.start - (scope.end - scope.start)))
     begin, opens, end = (float(x) for x in worked(np.array([micro(early), edges[0], edges[-1]]), calendar, zone))
     rest, code = _after(visits, queue, code, micro(early))
-    came = pd.Series(worked(micros(rest["queued"]), calendar, zone), index=rest["item"]).groupby(level=0).min()
+    times = rest.groupby("item")["queued"].min()
+    if line[0].wip_limit is not None:
+        times = _let_in(times, visits, items)
+    came = pd.Series(worked(micros(times), calendar, zone), index=times.index)
     came = np.maximum(came[came < end].sort_values(kind="stable") - begin, 0)
     work, holds = _traced(rest, code, came.index, np.array(stretch), calendar, zone)
     traced = Traced(work, holds, _ways(rest, code, came.index, backs))
     return Fitted(Line(tuple(steps), arrivals=tuple(came.tolist())), opens - begin, end - begin, traced, int((came == 0).sum()))
+
+
+def _let_in(times: "pd.Series[pd.Timestamp]", visits: pd.DataFrame, items: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
+    """When items come to a line that is shut while it is full: when they were made, those too that wait outside until today."""
+    made = items.set_index("item")["created_at"]
+    outside = made.index.difference(pd.Index(visits["item"]))
+    waiting = items.loc[items["item"].isin(outside) & items["done_at"].isna() & items["cancelled_at"].isna(), "item"]
+    known = made.reindex(times.index).fillna(times)
+    return pd.concat([known.where(known < times, times), made.reindex(pd.Index(waiting)).dropna()])
 
 
 def _after(visits: pd.DataFrame, queue: Waits, code: Codes, begin: int) -> tuple[pd.DataFrame, Codes]:

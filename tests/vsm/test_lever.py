@@ -68,7 +68,7 @@ def test_what_lay_before_a_stage_when_the_weeks_began_is_there_in_the_simulation
     run = simulate(planted, 6, 4000)
     told = seen(run)
     late = replace(told.scope, start=told.scope.start + pd.Timedelta(hours=3000))
-    model = fitted(told.visits, told.stages, late, None, UTC)
+    model = fitted(told.visits, told.stages, told.items, late, None, UTC)
     again = simulate(model.line, 1, model.end, model.traced)
     assert model.inside > 50
     real, simulated = (
