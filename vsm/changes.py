@@ -130,11 +130,13 @@ def _landings(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFra
     brought: dict[str, str] = {}
     direct: dict[str, str] = {}
     for repository, line in _main_lines(facts, graphs, proposed).items():
+        home = f"{repository}@"
         for sha, came in _came(graphs[repository], line):
-            change = owner.get(f"{repository}@{sha}")
+            change = owner.get(home + sha)
             if change is None:
-                change = direct[f"{repository}@{sha}"] = f"{repository}@{sha[:SHORT]}"
-            brought |= {f"{repository}@{commit}": change for commit in came}
+                change = direct[home + sha] = home + sha[:SHORT]
+            for commit in came:
+                brought[home + commit] = change
     return direct, brought
 
 
@@ -148,10 +150,9 @@ def _came(graph: CommitGraph, line: list[str]) -> Iterator[tuple[str, list[str]]
     cut = False
     for sha in line:
         came = graph.unseen(sha, seen)
-        loose = [commit for commit in came if graph.is_open(commit)]
-        alone = sha in loose or (cut and bool(loose))
-        yield sha, [sha] if alone else came
-        cut = cut or bool(loose)
+        loose = bool(graph.edge) and not graph.edge.isdisjoint(came)
+        yield sha, [sha] if loose and (cut or sha in graph.edge) else came
+        cut = cut or loose
 
 
 def _owners(facts: Facts, graphs: dict[str, CommitGraph], proposed: pd.DataFrame) -> dict[str, str]:

@@ -269,6 +269,10 @@ def _once_an_application(brought: pd.DataFrame, deployments: pd.DataFrame) -> pd
 
 def hotfix_rules(changes: pd.DataFrame) -> pd.Series:
     """By change: what of it says that it is a hotfix; only of those that are one."""
+    every = changes[["change", "branch", "labels", "title"]]
+    # The full patterns are asked of the few that a plain one finds, which Arrow asks far faster.
+    near = [every[name].str.contains("[Hh][Oo][Tt][-_ ]?[Ff][Ii][Xx]").eq(True) for name in ("branch", "labels", "title")]
+    changes = every[near[0] | near[1] | near[2]]
     says = {
         "branch": changes["branch"].str.contains(rf"(?:^|/){HOTFIX}", case=False),
         "label": changes["labels"].str.contains(rf"(?:^|;)\s*{HOTFIX}\s*(?:;|$)", case=False),

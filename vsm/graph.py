@@ -3,8 +3,11 @@
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import pandas as pd
+
+from vsm.frames import plain
 
 
 @dataclass(frozen=True)
@@ -16,32 +19,28 @@ class CommitGraph:
     @classmethod
     def of(cls, commits: pd.DataFrame) -> "CommitGraph":
         """From the commits of one repository."""
-        parents = commits["parents"].fillna("")
-        return cls({sha: tuple(text.split()) for sha, text in zip(commits["sha"], parents, strict=True)})
+        told = zip(plain(commits["sha"]), plain(commits["parents"]), strict=True)
+        return cls({sha: tuple(text.split()) if text else () for sha, text in told})
 
     def __contains__(self, sha: object) -> bool:
         return sha in self.parents
 
     def unseen(self, tip: str, seen: set[str]) -> list[str]:
         """The commits reachable from a tip that are not yet in `seen`, which then has them; newest first, roughly."""
-        found, stack = [], [tip]
+        found, stack, known = [], [tip], self.parents
         while stack:
             sha = stack.pop()
-            if sha in seen or sha not in self.parents:
-                continue
-            seen.add(sha)
-            found.append(sha)
-            stack.extend(self.parents[sha])
+            if sha not in seen and (parents := known.get(sha)) is not None:
+                seen.add(sha)
+                found.append(sha)
+                stack.extend(parents)
         return found
 
     @cached_property
     def edge(self) -> frozenset[str]:
-        """The commits that are open: empty for a whole history."""
-        return frozenset(sha for sha, parents in self.parents.items() if any(parent not in self.parents for parent in parents))
-
-    def is_open(self, sha: str) -> bool:
-        """Whether a commit has a parent that was never read, as at the edge of a shallow clone."""
-        return any(parent not in self.parents for parent in self.parents.get(sha, ()))
+        """The commits that have a parent which was never read, as at the edge of a shallow clone: none of a whole history."""
+        unread = set(chain.from_iterable(self.parents.values())).difference(self.parents)
+        return frozenset(sha for sha, parents in self.parents.items() if not unread.isdisjoint(parents)) if unread else frozenset()
 
     def single_parents(self, sha: str) -> Iterator[str]:
         """The commits before one, newest first, as far as neither it nor they are merges."""

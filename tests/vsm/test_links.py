@@ -339,3 +339,24 @@ def test_nothing_at_all(told: Told) -> None:
     assert {name: len(getattr(found, name)) for name in found.__dataclass_fields__ if len(getattr(found, name))} == {}
     assert str(found.items["created_at"].dtype) == "datetime64[us, UTC]"
     assert str(found.incidents["deployment"].dtype) == "str"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_facts_changes_no_link(told: Told, seed: int) -> None:
+    code = 'a\nb < a | PAY-1 Sort\nx < b\nm < b x\nd < m | Revert "Sort"\ne < d'
+    runs = "d1 sha=a at=1\nd2 sha=b at=2\nd3 sha=m at=4\nd4 sha=b at=5\nd5 sha=d at=5\nd6 at=7\nd7 sha=e at=9 ref=hotfix"
+    runs += "\np1 app=pay sha=e at=9"
+    facts = told(
+        code, "1 merged=3 sha=m commits=x branch=hotfix/x\n2 merged=6", "PAY-1: Todo 0, Done 9", deployments=runs,
+        incidents="i1 opened=4.5 resolved=6\ni2 opened=5 resolved=4\ni3 opened=9.5\ni4 deployment=d2 opened=3",
+        repositories="shop default_branch=main head_sha=e",
+    )  # fmt: skip
+    mixed = Facts(**{
+        name: getattr(facts, name).sample(frac=1, random_state=seed).reset_index(drop=True) for name in facts.__dataclass_fields__
+    })  # fmt: skip
+    here, there = made(facts), made(mixed)
+    for name in here.__dataclass_fields__:
+        left, right = (getattr(one, name) for one in (here, there))
+        key = [column for column in left.columns if left[column].dtype != "object"]
+        left, right = (one.sort_values(key, ignore_index=True) for one in (left, right))
+        pd.testing.assert_frame_equal(left, right)

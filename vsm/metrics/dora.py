@@ -108,7 +108,7 @@ def _with_runs(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def _counts_as(rules: Dora) -> str:
     """What counts as remediation, and within which time, in words."""
     within = {"revert": f" within {rules.revert_within_days:g} days"}
-    return "remediation is " + ", ".join(f"{REASONS[one]}{within.get(one, '')}" for one in rules.remediation)
+    return "remediation is " + (", ".join(f"{REASONS[one]}{within.get(one, '')}" for one in rules.remediation) or "nothing")
 
 
 def failed_deployment_recovery_time(

@@ -795,6 +795,11 @@ def test_rates_are_shares_with_the_interval_around_them(world: World) -> None:
             assert value <= high + 1e-12
             assert high <= 1
             assert value * figure.n == pytest.approx(figure.values[hits])
+    made, of, brought, happened = world
+    runs = dora.change_fail_rate(made, dora.remediation(made, brought, of, happened), scope(), UTC, Dora(failed_runs_count=True))
+    assert 0 <= (runs.values["value"] or 0) <= 1
+    assert runs.of is not None
+    assert runs.n <= runs.of
     failed = int(failing.values["failed"] or 0)
     assert recovered.of == failed
     assert recovered.n + len(recovered.left_out) == failed
