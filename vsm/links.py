@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from vsm.applications import applied, placed
@@ -21,6 +22,7 @@ from vsm.ties import laid
 # Not a version: release/shop-1.2 does not name SHOP-1.
 KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9]|\.\d)")
 LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
+NOW = pd.Timedelta(0)
 
 ITEM_COLUMNS = (
     "item", "kind", "title", "type", "created_at", "status", "project", "team", "application", "repository", "priority", "parent",
@@ -269,12 +271,27 @@ def _while_open(incidents: pd.DataFrame, pairs: pd.DataFrame, deployments: pd.Da
     pairs["live"], pairs["gone"] = (looked_up(pairs[name], about["finished_at"]) for name in ("bad", "by"))
     pairs = pairs[pairs["live"] < pairs["gone"]]
     known = incidents.assign(place=range(len(incidents)), at=noticed(incidents))[["place", "application", "at", "resolved_at"]]
-    cases = known.dropna(subset="application").merge(pairs, on="application")
     near = pd.Timedelta(days=min(days, LONGEST))
-    open_then = (cases["live"] < cases["at"]) & (cases["gone"] >= cases["at"]) & ~(cases["gone"] > cases["resolved_at"])
-    cases = cases[open_then & (cases["at"] - cases["live"] <= near) & (cases["gone"] - cases["at"] <= near)]
+    cases = _beside(known.dropna(subset=["application", "at"]), pairs.dropna(subset="application"), near)
+    open_then = (cases["live"] < cases["at"]) & ~(cases["gone"] > cases["resolved_at"])
+    cases = cases[open_then & (cases["at"] - cases["live"] <= near)]
     first = cases.sort_values(["gone", "live", "bad"], kind="stable").drop_duplicates("place").set_index("place")["bad"]
     return pd.Series(first.reindex(range(len(incidents))).to_numpy(), index=incidents.index, dtype="str")
+
+
+def _beside(known: pd.DataFrame, pairs: pd.DataFrame, near: pd.Timedelta) -> pd.DataFrame:
+    """Each incident with every pair of its application that was gone at its time or within some days after it."""
+    parts = []
+    by_application = dict(iter(pairs.sort_values("gone", kind="stable").groupby("application")))
+    for application, mine in known.groupby("application"):
+        others = by_application.get(application, pairs.head(0))
+        first, end = (others["gone"].searchsorted(mine["at"] + far, side=side) for far, side in ((NOW, "left"), (near, "right")))
+        n = end - first
+        place = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n) + np.repeat(first, n)
+        left, right = mine.loc[mine.index.repeat(n)], others.iloc[place]
+        parts.append(pd.concat([part.reset_index(drop=True) for part in (left, right.drop(columns="application"))], axis=1))
+    none = known.head(0).merge(pairs.head(0).drop(columns="application"), how="cross")
+    return pd.concat(parts, ignore_index=True) if parts else none
 
 
 def _latest(incidents: pd.DataFrame, deployments: pd.DataFrame, days: float) -> pd.Series:
