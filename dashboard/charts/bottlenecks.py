@@ -4,8 +4,10 @@ import altair as alt
 import pandas as pd
 
 from dashboard import theme
-from dashboard.charts.marks import Chart, hour_axis, layered, role, words
+from dashboard.charts.marks import Chart, hour_axis, layered, role, time_axis, time_scale, words
 
+NOBODY = "none named"
+SURE = 0.8  # of the resamples
 ROW, AXIS = 34, 60  # pixels of a bar, and of what stands around the bars
 ROUND_HOURS = (  # a legend's ends are no round numbers
     "datum.value < 1 ? format(datum.value * 60, '.0f') + ' min' : "
@@ -43,6 +45,35 @@ def ranking(found: pd.DataFrame | None, constraint: str | None) -> Chart | None:
         bars.encode(y=y, x=alt.X("queue:Q", scale=scale, axis=axis), color=role(), tooltip=tooltip),
         ticks.encode(y=y, x=alt.X("load:Q", scale=scale), color=role(), tooltip=tooltip),
     ).properties(height=ROW * len(told) + AXIS)
+
+
+def moved(history: pd.DataFrame | None) -> Chart | None:
+    """How the constraint moved: start, end (naive local), stage (missing: none named), confidence, n; a dot for each window.
+
+    Dots stand where their windows end; hollow where fewer than eight of ten resamples say the same.
+    """
+    if history is None or history["stage"].isna().all():
+        return None
+    told = history.assign(
+        stage=history["stage"].fillna(NOBODY),
+        tone=pd.Series("bad", index=history.index).mask(history["stage"].isna(), "muted"),
+        said=[theme.rate(value) for value in history["confidence"]],
+        sure=(history["confidence"] >= SURE).fillna(False),
+    )[["start", "end", "stage", "tone", "said", "sure", "n"]]
+    tooltip = [
+        alt.Tooltip("stage:N", title="Constraint"),
+        alt.Tooltip("start:T", title="From", format="%-d %b %Y"),
+        alt.Tooltip("end:T", title="To", format="%-d %b %Y"),
+        alt.Tooltip("said:N", title="Resamples that say the same"),
+        alt.Tooltip("n:Q", title="Items finished"),
+    ]
+    room = pd.Timedelta(days=10)
+    first, last = told["end"].min() - room, told["end"].max() + room
+    x = alt.X("end:T", axis=time_axis(list(told["end"])[::3], first, last, "Thirteen weeks up to"), scale=time_scale(first, last))
+    y = alt.Y("stage:N", sort=None, axis=alt.Axis(title=None, labelLimit=140, ticks=False, domain=False, grid=True))
+    sure, unsure = (alt.Chart(told[told["sure"] == side]).mark_point(filled=side, size=110, opacity=1) for side in (True, False))
+    dots = [part.encode(x=x, y=y, color=role(), tooltip=tooltip) for part in (sure, unsure) if len(part.data)]
+    return alt.layer(*dots).properties(height=max(ROW * told["stage"].nunique() + AXIS, 120))
 
 
 def levers(table: pd.DataFrame | None) -> Chart | None:

@@ -35,6 +35,7 @@ def stream(name: str, one: Measures) -> None:
     with st.grid(2, min_column_width=420):
         ranked(name, one)
         levered(name, one)
+        moves(name, one)
         wasted(name, one)
         handed(name, one)
     with st.grid(4, min_column_width=230):
@@ -65,6 +66,21 @@ def ranked(name: str, one: Measures) -> None:
         else:
             st.altair_chart(drawn, width="stretch", key=f"ranking_{name}", alt=f"How near each stage of {name} is to its limit")
         st.markdown("**What other rankings would say**\n" + "\n".join(f"- {parts.text(said)}" for said in misleading(one)))
+
+
+def moves(name: str, one: Measures) -> None:
+    """How the constraint moved over the year."""
+    with st.container(border=True, height="stretch", key=f"card_moved_{name}"):
+        st.subheader("How it moved over the year", anchor=False)
+        zone = one.flow.config.timezone
+        drawn = charts.moved(None if one.moved is None else tables.naive(one.moved, zone, "start", "end"))
+        if drawn is None:
+            st.info("In no thirteen weeks of the year a constraint could be named.", icon=":material/event_busy:")
+        else:
+            st.caption(
+                "Each dot looks at thirteen weeks; a hollow one is not sure. Once a constraint is mended, another stage is next."
+            )
+            st.altair_chart(drawn, width="stretch", key=f"moved_{name}", alt=f"How the constraint of {name} moved over the year")
 
 
 def levered(name: str, one: Measures) -> None:

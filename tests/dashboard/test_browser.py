@@ -24,7 +24,7 @@ PAGES = {  # the question, and how many charts and drawings of our own answer it
     "/": ("How is delivery going, and what changed?", 4, 0),
     "/map": ("Where does work wait?", 0, 2),
     "/flow": ("How long does work take and what is stuck?", 8, 2),
-    "/bottlenecks": ("What should we change first?", 8, 0),
+    "/bottlenecks": ("What should we change first?", 10, 0),
     "/forecast": ("When will it be done, and how many will be?", 4, 0),
     "/retro": ("What do we take into the meeting?", 2, 0),
     "/delivery": ("Are changes small, fast and safe?", 5, 0),

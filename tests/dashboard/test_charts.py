@@ -141,6 +141,13 @@ def ranked():
     return pd.DataFrame({"stage": ["QA", EVIL, "Refine"], "queue": [0.9, 0.3, NAN], "load": [0.97, 1.02, 0.5]})
 
 
+def moved():
+    end = pd.date_range("2026-07-01", periods=4, freq="28D", unit="us")
+    stage = pd.Series(["QA", None, EVIL, "QA"], dtype="str")
+    told = {"start": end - pd.Timedelta(weeks=13), "end": end, "stage": stage, "confidence": [0.95, NAN, 0.6, 0.81]}
+    return pd.DataFrame(told | {"n": [50, 12, 44, 61]})
+
+
 def levers():
     told = [("QA", 0.58, 0.33, 0.6), (EVIL, 0.04, -0.02, 0.09)]
     return pd.DataFrame(told, columns=["stage", "cut", "low", "high"])
@@ -173,6 +180,7 @@ def looked():
 
 ALL = {
     "ranking": lambda: bottlenecks.ranking(ranked(), "QA"),
+    "moved": lambda: bottlenecks.moved(moved()),
     "levers": lambda: bottlenecks.levers(levers()),
     "waste": lambda: bottlenecks.waste(wasted()),
     "handoffs": lambda: bottlenecks.handoffs(between()),
@@ -195,6 +203,7 @@ ALL = {
 }
 FRAMES = {
     "ranking": (lambda frame: bottlenecks.ranking(frame, "QA"), ranked),
+    "moved": (bottlenecks.moved, moved),
     "levers": (bottlenecks.levers, levers),
     "waste": (bottlenecks.waste, wasted),
     "handoffs": (bottlenecks.handoffs, between),
