@@ -124,7 +124,10 @@ def _lever(measures: Measures) -> Document | None:
     found = measures.lever
     if found is None or found.stage is None or found.cut is None or not found.cut > 0:
         return None
-    return {"stage": found.stage, "predicted_cut": found.cut, "low": found.low, "high": found.high}
+    return {
+        "stage": found.stage, "predicted_cut": found.cut, "low": found.low, "high": found.high,
+        "equal": list(found.equal), "cut_in_these_weeks": _number(found.past),
+    }  # fmt: skip
 
 
 def _waste(measures: Measures) -> list[Document]:
@@ -446,9 +449,10 @@ def _moved(history: list[Document]) -> str:
 def _lever_rows(found: Document) -> list[tuple[str, ...]]:
     cut = f"{share(found['predicted_cut'])} shorter ({share(found['low'])} to {share(found['high'])})"
     return [
-        ("stage", found["stage"]),
+        ("stage", " or ".join([found["stage"], *found["equal"]])),
         ("with 25 % more capacity, lead time", cut),
-        ("how", "a simulation fitted to the latest items"),
+        ("in the weeks as they were", f"{share(found['cut_in_these_weeks'])} shorter"),
+        ("how", "a simulation fitted to the latest items" + (", which cannot tell these stages apart" if found["equal"] else "")),
     ]
 
 

@@ -116,7 +116,9 @@ BODY: dict[str, Schema] = {
             history=_list(_object(**{"from": TIME, "to": TIME}, stage=TEXT_OR_NONE, confidence=SHARE)),
         )
     ),
-    "lead_time_lever": _or_none(_object(stage=TEXT, predicted_cut=NUMBER, low=NUMBER, high=NUMBER)),
+    "lead_time_lever": _or_none(
+        _object(stage=TEXT, predicted_cut=NUMBER, low=NUMBER, high=NUMBER, equal=_list(TEXT), cut_in_these_weeks=NUMBER)
+    ),
     "forecast": _or_none(_object(finished_in_12_weeks=_object(p50=NUMBER, p85=NUMBER, p95=NUMBER), hit_rate=NUMBER)),
     "dora": DORA,
     "batch_size": _percentiles("p50", "p85", "commits_p50", "lines_p50"),

@@ -107,6 +107,17 @@ def test_the_constraint_moved_as_it_was_planted(vsm, truths):
     assert "how it moved  Review in the windows up to 2026-06-28, then QA since" in vsm("report")[1]
 
 
+def test_the_lever_names_what_is_equal_to_it_and_what_would_have_been(vsm):
+    told = valid(vsm("report", "--format", "json")[1])
+    levers = {one["stream"]: one["lead_time_lever"] for one in told["streams"]}
+    assert {name: lever["stage"] for name, lever in levers.items()} == {"checkout": "QA", "platform": "Accept"}
+    for lever in levers.values():
+        assert lever["stage"] not in lever["equal"]
+        assert lever["low"] <= lever["predicted_cut"] <= lever["high"]
+        assert 0 < lever["cut_in_these_weeks"] < 1
+        assert " or ".join([lever["stage"], *lever["equal"]]) in vsm("report")[1]
+
+
 def test_a_chosen_stream_says_the_same_as_it_does_among_all(vsm):
     everything = valid(vsm("report", "--format", "json")[1])
     alone = valid(vsm("report", "--format", "json", "--stream", "checkout")[1])
