@@ -319,6 +319,24 @@ def by_month(months: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), columns=["Month", *(title for title, *_ in BY_MONTH.values())])
 
 
+def beside_answers(found: pd.DataFrame) -> pd.DataFrame:
+    """Values beside published survey answers in words; scores from 0 to 10, no tiers."""
+    titles = {metric: (title, written) for metric, (title, written, _) in BY_MONTH.items()}
+    rows = [
+        {
+            "Metric": titles[row["metric"]][0],
+            "Ours": titles[row["metric"]][1](row["value"]),
+            "As an answer": theme.NONE if row["answer"] is None else row["answer"],
+            "Its score": theme.number(row["score"]),
+            "Year": str(row["year"]),
+            "Their mean": theme.number(row["mean"]),
+            "Apart, in their standard deviations": theme.number(row["distance"]),
+        }
+        for row in found.astype("object").where(found.notna(), None).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
 # Bottlenecks. ----------------------------------------------------------------------------------------------------------
 
 

@@ -254,7 +254,9 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         **delivered,
         **shipped.beside(scope, told, whose or frozenset(shipped.deployments["application"])),
         "tickets_linked": coverage.tickets_linked(items, told.links.item_changes, scope),
-        "changes_deployed": coverage.changes_deployed(shipped.changes, shipped.deployment_changes, shipped.deployments, scope),
+        "changes_deployed": coverage.changes_deployed(
+            dora.counted(shipped.changes, told.config.dora), shipped.deployment_changes, shipped.deployments, scope
+        ),
         "incidents_linked": coverage.incidents_linked(shipped.incidents, scope),
     }
     return Measures(

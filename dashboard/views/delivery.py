@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import data, parts, tables, theme
 from dashboard.charts import delivery, ways
 from dashboard.parts import Tile
+from vsm.metrics import benchmarks
 from vsm.metrics.batch_size import by_size
 
 TILES = (
@@ -94,6 +95,15 @@ if failed.empty:
 else:
     st.caption("Each deployment that failed its users, what says so, and how long it took until they were served again.")
     parts.table(failed, key="failures", alt="Deployments that needed remediation, the latest first")
+
+with st.container(border=True, key="card_benchmarks"):
+    if st.toggle("Put published survey answers beside these numbers", key="benchmarks", bind="query-params"):
+        industry = st.selectbox("Industry", benchmarks.groups(), key="industry", bind="query-params", width=260)
+        st.caption(f"{benchmarks.NOTE}. Source: {benchmarks.SOURCE}.")
+        beside = tables.beside_answers(benchmarks.benchmarks(figures, industry))
+        st.dataframe(beside, hide_index=True, alt="Our values beside published survey answers")
+        st.caption(f"The clusters of earlier reports are {benchmarks.WARNING}.")
+        st.dataframe(benchmarks.clusters(), hide_index=True, alt="Clusters by year of the report, as they were worded")
 
 with st.expander("The five metrics, month by month"):
     st.dataframe(tables.by_month(measures.months), hide_index=True, alt="The five DORA metrics by month")

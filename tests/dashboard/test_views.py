@@ -236,3 +236,12 @@ def test_a_broken_page_says_so_without_a_traceback(monkeypatch, caplog):
     assert "ZeroDivisionError" not in app.error[0].value
     assert f"error {number[1]}" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_published_answers_are_shown_only_when_they_are_asked_for_and_without_tiers(look):
+    silent, asked = look("delivery"), look("delivery", benchmarks="true")
+    beside = [frame.value for frame in asked.dataframe if "Their mean" in frame.value]
+
+    assert not [frame for frame in silent.dataframe if "Their mean" in frame.value]
+    assert set(beside[0]["Metric"]) == {title for title, *_ in tables.BY_MONTH.values()}
+    assert "survey clusters, found anew in each year's answers" in words(asked)

@@ -18,6 +18,7 @@ from vsm.metrics.lead_time import PARTS as PARTS
 from vsm.metrics.lead_time import SETTLED as SETTLED
 from vsm.metrics.lead_time import change_lead_time as change_lead_time
 from vsm.metrics.lead_time import changes_of as changes_of
+from vsm.metrics.lead_time import counted as counted
 from vsm.metrics.lead_time import lead_time_parts as lead_time_parts
 from vsm.metrics.lead_time import part_times as part_times
 from vsm.metrics.production import (

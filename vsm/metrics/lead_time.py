@@ -85,6 +85,11 @@ def change_lead_time(
     )
 
 
+def counted(changes: pd.DataFrame, rules: Dora) -> pd.DataFrame:
+    """The changes that `[dora]` does not leave out."""
+    return changes[~among(changes["change"], excluded(changes, rules)["id"])]
+
+
 def excluded(changes: pd.DataFrame, rules: Dora) -> pd.DataFrame:
     """The changes that `[dora]` leaves out by their author or a label: id and reason."""
     authors = changes["author"].fillna("").str.casefold()

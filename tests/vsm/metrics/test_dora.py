@@ -702,6 +702,7 @@ def test_changes_of_some_authors_and_labels_are_left_out_and_counted() -> None:
         "c4": "merged, not in production by 2026-03-30",
     }
     assert "3 left out by [dora]" in figure.rule
+    assert dora.counted(of, rules)["change"].tolist() == ["c0", "c4"]
 
 
 def test_failed_runs_count_as_failures_where_the_configuration_says_so() -> None:
