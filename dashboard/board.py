@@ -126,6 +126,7 @@ header { display: flex; justify-content: space-between; align-items: baseline; g
 h3 { font-size: 15px; font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .count { font-weight: 600; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .team, .about, .more, .nothing { color: var(--st-gray-text-color); font-size: 13px; }
+.about, .team { overflow-wrap: anywhere; }
 .over { color: var(--st-red-text-color); font-size: 13px; font-weight: 600; margin-top: 2px !important; }
 .more, .nothing { margin-top: 8px !important; }
 ul { list-style: none; display: flex; flex-direction: column; gap: 8px; margin-top: 10px !important; }

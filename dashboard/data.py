@@ -19,7 +19,7 @@ from vsm import journal, pipeline, store
 from vsm import measure as measuring
 from vsm.config import Config
 from vsm.errors import UsageError
-from vsm.experiments import before_and_after
+from vsm.experiments import METRICS, before_and_after
 from vsm.explain import rows_shown
 from vsm.findings import findings
 from vsm.measure import Measures
@@ -149,11 +149,16 @@ def remove_experiment(key: int) -> None:
 
 
 def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] | None:
-    """The figure that an experiment asks for before and after its start, in its stream; None before it began."""
+    """The figure that an experiment asks for before and after its start, in its stream; None before it began.
+
+    Raises UsageError where its stream is not there any more, or its metric never was.
+    """
     key, configured = _key()
     now, stream = told().now, experiment["stream"] if isinstance(experiment["stream"], str) else choice.stream
     if now is None:
         return None
+    if experiment["metric"] not in METRICS:
+        raise UsageError(f"there is no number {experiment['metric']!r} to judge it by")
     windows = before_and_after(Scope(now, now, stream=stream, team=choice.team), experiment["started_at"], experiment["ended_at"])
     if windows is None:
         return None

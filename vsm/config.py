@@ -162,6 +162,16 @@ def _pattern(value: Any) -> Any:
     return value
 
 
+def _path(value: Any) -> Any:
+    """A path pattern as it is matched: from the repository's root, `/` between folders; the root itself is everything in it."""
+    if not isinstance(value, str):
+        return value
+    parts = [part for part in value.strip().split("/") if part not in ("", ".")]
+    if not value.strip() or value.lstrip().startswith("!") or ".." in parts:
+        raise ValueError(f"{value!r} is no path in a repository: expected such as services/pay/**")
+    return "/".join(parts) or "**"
+
+
 Days = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Patterns = tuple[Annotated[str, BeforeValidator(_pattern)], ...]
 
@@ -202,7 +212,7 @@ class Application(Part):
 
     name: str = Field(min_length=1)
     repository: str = Field(min_length=1)
-    paths: Annotated[Names, Field(min_length=1)]
+    paths: Annotated[tuple[Annotated[str, BeforeValidator(_path)], ...], Field(min_length=1)]
 
 
 class Calendar(Part):

@@ -40,6 +40,7 @@ def said(before: Figure, after: Figure, verdict: str) -> str:
     words = {
         "more": f"clearly more after than before ({counts})",
         "less": f"clearly less after than before ({counts})",
+        "not compared": f"not compared ({counts})",
         "no clear change": f"no clear change ({counts}): not that there is none, but that so few cannot show it",
     }
     return words.get(verdict, f"too few to say ({counts})")

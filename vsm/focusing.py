@@ -158,7 +158,7 @@ def _evidence(evidence: dict[str, object]) -> str:
         )
         if isinstance(value := evidence.get(name), (int, float)) and not pd.isna(value)
     ]
-    return " and ".join(told) or "nothing speaks for it"
+    return " and ".join(told) or "what waits for it is not known"
 
 
 def _row(one: Measures, stage: str) -> pd.Series | None:

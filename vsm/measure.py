@@ -42,6 +42,7 @@ from vsm.presets import Definition
 from vsm.scope import Scope
 from vsm.workflow import Workflow
 
+MOST_MONTHS = 24  # each is measured anew, and what is older says little of a team
 HEADLINE = {  # the value that a figure is known by
     "deployment_frequency": "per_week",
     "change_lead_time": "p50",
@@ -121,7 +122,7 @@ class Measures:
 
     @property
     def months(self) -> pd.DataFrame:
-        """The DORA metrics by calendar month, each counted anew: month, whole, metric, value, low, high, n."""
+        """The DORA metrics by calendar month, each counted anew, 24 at most: month, whole, metric, value, low, high, n."""
         return self._monthly()
 
     @property
@@ -287,9 +288,13 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
 
 
 def _by_month(shipped: "Delivery", scope: Scope, told: Flow) -> pd.DataFrame:
-    """The DORA metrics of each calendar month of the window."""
+    """The DORA metrics of each calendar month of the window's last two years, from the first in which anything is known on."""
     rows = []
-    for one in months(scope, told.config.zone):
+    begins = [shipped.deployments["finished_at"].min(), shipped.changes["merged_at"].min()]
+    first = min((at for at in begins if pd.notna(at)), default=scope.end)
+    start = max(scope.start, first - pd.Timedelta(days=31), scope.end - pd.Timedelta(days=31 * MOST_MONTHS))
+    every = [one for one in months(replace(scope, start=start), told.config.zone) if one.scope.end >= first][-MOST_MONTHS:]
+    for one in every:
         for name, figure in shipped.figures(one.scope, told).items():
             values = {kind: figure.values.get(kind) for kind in ("low", "high")}
             rows.append((one.month, one.whole, name, figure.values[HEADLINE[name]], *values.values(), figure.n))

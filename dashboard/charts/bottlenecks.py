@@ -38,7 +38,7 @@ def ranking(found: pd.DataFrame | None, constraint: str | None) -> Chart | None:
     ]
     y = alt.Y("stage:N", sort=None, axis=alt.Axis(title=None, labelLimit=140, ticks=False, domain=False))
     scale = alt.Scale(domain=[0, max(1.0, float(told[["queue", "load"]].max().max()))], nice=False)
-    axis = alt.Axis(title="Bar: time in which something waits for it. Line: its load", format=".0%", tickCount=5, titleLimit=420)
+    axis = alt.Axis(title="Share of the time, and of the load", format=".0%", tickCount=5)
     bars = alt.Chart(told.dropna(subset="queue")).mark_bar(size=ROW * 0.5, cornerRadius=2, opacity=0.8)
     ticks = alt.Chart(told.dropna(subset="load").assign(tone="primary")).mark_tick(thickness=4, size=ROW * 0.75)
     return alt.layer(
@@ -134,7 +134,7 @@ def handoffs(between: pd.DataFrame | None) -> Chart | None:
         alt.Tooltip("said:N", title="Median wait after it"),
         alt.Tooltip("wait_n:Q", title="Known of"),
     ]
-    axis = alt.Axis(labelLimit=120, ticks=False, domain=False, grid=True)
+    axis = alt.Axis(labelLimit=100, ticks=False, domain=False, grid=True, labelOverlap=False)
     x = alt.X("to:N", sort=teams, scale=alt.Scale(domain=teams), axis=axis.copy(), title="to")
     y = alt.Y("from:N", sort=teams, scale=alt.Scale(domain=teams), axis=axis, title="from")
     size = alt.Size("n:Q", scale=alt.Scale(domain=[0, int(told["n"].max())], range=[20, 900]), legend=None)
@@ -145,4 +145,4 @@ def handoffs(between: pd.DataFrame | None) -> Chart | None:
     return layered(
         dots.encode(x=x, y=y, size=size, color=alt.Color("wait_p50:Q", legend=legend), tooltip=tooltip),
         silent.encode(x=x, y=y, size=size, color=role(), tooltip=tooltip),
-    ).properties(height=max(46 * len(teams) + AXIS, 160))
+    ).properties(height=max(46 * len(teams) + AXIS + 7 * min(max(map(len, teams)), 14), 160))

@@ -64,7 +64,7 @@ def _rules(promised: dict[str, float | None], x: alt.Scale, y: alt.Scale, width:
     )
     # The surest stands outside, lowest: to the left of a promise of "at least", to the right of one of "at most".
     least = known[-1][1] < known[0][1]
-    at = alt.X("level:Q", scale=x, axis=None)
+    at = alt.X("level:Q", scale=x)
     rules = alt.Chart(rows).mark_rule(strokeDash=[5, 4], strokeWidth=1.4)
     words = alt.Chart(rows).mark_text(align="right" if least else "left", dx=-4 if least else 4, baseline="top")
     up = alt.Y("top:Q", scale=y, axis=None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from dashboard import theme
@@ -200,9 +201,13 @@ def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timesta
     if told.empty:
         return chart
     told = told.assign(
-        begins=told["at"].clip(lower=first), ends=told["until"].fillna(told["at"]).clip(upper=last), tone="accent",
-        number=[str(place + 1) for place in range(len(told))],
-    )  # fmt: skip
+        begins=told["at"].clip(lower=first),
+        ends=told["until"].fillna(told["at"]).clip(upper=last),
+        tone="accent",
+    )
+    # Of notes of one day the numbers stand beside each other, not upon each other.
+    days = told["begins"].dt.normalize()
+    told = told.assign(number=[", ".join(str(place + 1) for place in np.flatnonzero(days == day)) for day in days])
     told = told[["begins", "ends", "text", "number", "tone"]]
     tooltip = [alt.Tooltip("text:N", title="Note"), alt.Tooltip("begins:T", title="From", format="%-d %b %Y")]
     x = alt.X("begins:T", axis=alt.Axis(title=None))

@@ -58,14 +58,15 @@ def ranked(name: str, one: Measures) -> None:
     """How near each stage is to its limit, and why other rankings would mislead here."""
     with st.container(border=True, height="stretch", key=f"card_ranking_{name}"):
         st.subheader("How near each stage is to its limit", anchor=False)
-        st.caption("A constraint has both: work waits for it nearly always, and it has no time left.")
+        st.caption("Bar: time in which something waits for a stage. Line: its load. A constraint has both.")
         found = one.constraint
         drawn = None if found is None else charts.ranking(tables.nearness(found.ranking), found.stage)
         if drawn is None:
             st.info("No stage shows a queue of its own, so none can be compared.", icon=":material/event_busy:")
         else:
             st.altair_chart(drawn, width="stretch", key=f"ranking_{name}", alt=f"How near each stage of {name} is to its limit")
-        st.markdown("**What other rankings would say**\n" + "\n".join(f"- {parts.text(said)}" for said in misleading(one)))
+        if others := misleading(one):
+            st.markdown("**What other rankings would say**\n" + "\n".join(f"- {parts.text(said)}" for said in others))
 
 
 def moves(name: str, one: Measures) -> None:

@@ -71,9 +71,11 @@ bands = by_size(batch.rows, fail.rows.loc[fail.rows["failed"], "deployment"], le
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
     if bands.empty:
-        st.caption("Fewer than fifteen deployments with known changes: too few to compare small and large ones.")
+        st.caption("Fewer than fifteen deployments with known changes, or nearly all brought as many: nothing to compare.")
     else:
-        st.caption("Deployments in thirds by the number of changes that each brought; beside it, it is no proof of a cause.")
+        st.caption(
+            "About a third of the deployments each, by how many changes they brought; what goes together need not be a cause."
+        )
         st.dataframe(tables.bands(bands), hide_index=True, alt="Small and large batches beside each other")
 
 st.header("Speed against stability", anchor=False)

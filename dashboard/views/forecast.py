@@ -43,19 +43,22 @@ many, until = forecast.finished_in(items, scope, zone, ahead), forecast.weeks_un
 hit = forecast.hit_rate(items, scope, zone, ahead)
 past = forecast.history(items, scope, zone)
 
+places = shifts(past["items"]) if len(past) else ()
 if "why" in many.said:
     st.info(parts.text(f"No forecast for {of}: {many.said['why']}."), icon=":material/event_busy:")
 else:
+    since = " since its last shift" if places else ""
     st.caption(
         parts.text(
             f"For {of}, from {parts.local(measures.flow.now, zone.key)}. Drawn from {theme.many(many.n, 'week')} of "
-            "throughput since its last shift; that the past is short is part of the spread. What will be different is not known."
+            f"throughput{since}; that the past is short is part of the spread. What will be different is not known."
         )
     )
 with st.grid(2, min_column_width=420):
+    promised = [f"{theme.number(many.values[name])} ({words})" for name, words in SURE if many.values[name] is not None]
     parts.card(
         f"How many in {ahead} weeks",
-        "At least so many: " + ", ".join(f"{theme.number(many.values[name])} ({words})" for name, words in SURE) + ".",
+        f"At least so many: {', '.join(promised)}." if promised else "Too little history to promise a number.",
         charts.outcomes(forecast.outcomes(items, scope, zone, ahead), many.values, "items", "Items finished"),
         many,
         "many",
@@ -63,7 +66,7 @@ with st.grid(2, min_column_width=420):
     days = [f"{date.fromisoformat(until.said[name]):%-d %b %Y} ({words})" for name, words in SURE if name in until.said]
     parts.card(
         f"When {theme.many(int(count), 'more item')} will be done",
-        "By " + ", ".join(days) + "." if days else "Not within the time that can be told.",
+        f"By {', '.join(days)}." if days else f"No day can be told: {until.said.get('why', 'nothing is known')}.",
         charts.outcomes(forecast.finishes(items, scope, zone, int(count)), until.values, "weeks", "Weeks from now"),
         until,
         "until",
@@ -75,7 +78,8 @@ with st.grid(2, min_column_width=420):
         parts.tile(Tile(f"85 % promises for {ahead} weeks that held", "hit", "value", theme.rate), {"hit": hit}, {}, key="hit")
         st.caption("It should be about 85 %. Far below that, the past is no guide to what comes: promise less, and look for why.")
         if "not overlapping" in hit.said:
-            st.caption(f"Neighbouring promises share most of their weeks: only {hit.said['not overlapping']} of them share none.")
+            apart = theme.many(int(hit.said["not overlapping"]), "separate period")
+            st.caption(f"Neighbouring promises share most of their weeks: all of them together are {apart}.")
     parts.card(
         "Every promise of the past",
         "Line: what would have been promised with 85 %. Dot: what came of it; a cross below its line was a broken promise.",
@@ -86,14 +90,15 @@ with st.grid(2, min_column_width=420):
 
 st.header("The weeks that it is drawn from", anchor=False)
 series = past.assign(whole=True)
-changes = [f"{past['week'].iloc[place]:%-d %b %Y}" for place in shifts(past["items"])] if len(past) else []
+changes = [f"{past['week'].iloc[place]:%-d %b %Y}" for place in places]
 told = (
     f"Its level shifted with the week from {' and from '.join(changes)}." if changes else "No lasting shift of its level was found."
 )
+told = told if "why" not in many.said else "Too few weeks to look for shifts."
 parts.card(
     "Throughput by week",
     f"{told} Band: the limits of what is usual; a diamond is worth a look, never an alarm. {theme.many(len(past), 'whole week')}.",
     charts.run_chart(looks(series, "items"), "items", "Items finished") if len(past) else None,
-    measures.figures["throughput"],
+    many,
     "past",
 )

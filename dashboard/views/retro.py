@@ -1,6 +1,7 @@
 """Retrospective: what do we take into the meeting?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -8,8 +9,10 @@ import streamlit as st
 from dashboard import data, parts, tables, theme
 from dashboard.charts import delivery
 from dashboard.charts import flow as charts
+from vsm.errors import UsageError
 from vsm.experiments import METRICS, said
 from vsm.metrics.compare import compare
+from vsm.metrics.figure import Figure
 
 KINDS = {"note": "Something happened", "freeze": "Release freeze", "team": "The team changed", "rule": "A way of working changed"}
 
@@ -53,32 +56,51 @@ def called(metric: str) -> str:
     return METRICS[metric][1]
 
 
-def written(action: Callable[..., None], *values: object) -> None:
-    """Write something down, or say in a sentence why it cannot be."""
+def written(form: str, fields: Sequence[str], action: Callable[..., None], *values: object) -> None:
+    """Write something down and empty its fields; or keep what was typed and say in a sentence, at the form, why it cannot be."""
     try:
         action(*values)
     except ValueError as error:
-        st.session_state["refused"] = str(error)
+        st.session_state[f"refused_{form}"] = str(error)
+    else:
+        st.session_state["emptied"] = tuple(fields)
+    st.rerun()
 
 
-refused = st.session_state.pop("refused", None)
-if refused:
-    st.warning(parts.text(f"Not written down: {refused}."), icon=":material/edit_off:")
+def refused(form: str) -> None:
+    """Why the last try of a form was refused, if it was."""
+    if (why := st.session_state.pop(f"refused_{form}", None)) is not None:
+        st.warning(parts.text(f"Not written down: {why}."), icon=":material/edit_off:")
+
+
+for name in st.session_state.pop("emptied", ()):
+    st.session_state[name] = ""
 
 st.header("Notes", anchor=False)
 st.caption("A dated note is a numbered line on every chart over time. Notes are kept in the store and change no number.")
 notes = data.notes(choice)
-here = notes[(notes["at"] <= measures.scope.end) & (notes["until"].fillna(notes["at"]) >= measures.scope.start)]
-for place, row in enumerate(here.to_dict("records"), start=1):
+inside = (notes["at"] <= measures.scope.end) & (notes["until"].fillna(notes["at"]) >= measures.scope.start)
+
+
+def note(row: dict[str, Any], number: str = "") -> None:
+    """One note with a way to take it back."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"note_{row['id']}"):
         until = "" if pd.isna(row["until"]) else f" to {parts.day(row['until'], zone)}"
         of = "" if pd.isna(row["stream"]) else f" · {row['stream']}"
         what = KINDS.get(row["kind"], row["kind"])
-        st.markdown(parts.text(f"{place}. {parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
+        st.markdown(parts.text(f"{number}{parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
         st.button("Take back", key=f"forget_{row['id']}", on_click=data.remove_note, args=(row["id"],), type="tertiary")
-if here.empty:
+
+
+for place, row in enumerate(notes[inside].to_dict("records"), start=1):
+    note(row, f"{place}. ")
+if not inside.any():
     st.caption("No note of this period yet.")
-with st.form("new_note", clear_on_submit=True, border=True):
+if not inside.all():
+    with st.expander(f"{theme.many(int((~inside).sum()), 'note')} of other times, on no chart here"):
+        for row in notes[~inside].to_dict("records"):
+            note(row)
+with st.form("new_note", border=True):
     st.subheader("Write down what happened", anchor=False)
     text = st.text_area("What happened", max_chars=2000, key="note_text", placeholder="Two people joined")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -86,8 +108,22 @@ with st.form("new_note", clear_on_submit=True, border=True):
         until_day = st.date_input("Until (where it lasted)", value=None, key="note_until")
         kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="note_kind", width=240)
     if st.form_submit_button("Keep it", icon=":material/edit:"):
-        written(data.add_note, text, on or last, until_day, choice.stream, kind)
-        st.rerun()
+        written("note", ["note_text"], data.add_note, text, on or last, until_day, choice.stream, kind)
+    refused("note")
+
+
+def outcome(found: tuple[Figure, Figure] | None, value: str, label: str) -> str:
+    """What became of an experiment's number, in words."""
+    if found is None:
+        return "It has not begun in the data yet."
+    before, after = found
+    change = compare(after, before, value)
+    how = theme.written(value, after.unit)
+    return (
+        f"{label}: {how(before.values[value])} before, {how(after.values[value])} after; "
+        f"{said(before, after, change.verdict)}. Compared as {change.rule}. What else changed then is in it, too."
+    )
+
 
 st.header("Experiments", anchor=False)
 st.caption("What is tried, what is expected of it, and the number that should tell: its time beside as long a time before.")
@@ -96,22 +132,17 @@ for row in data.experiments(choice).to_dict("records"):
     with st.container(border=True, key=f"experiment_{row['id']}"):
         until = "still running" if pd.isna(row["ended_at"]) else f"until {parts.day(row['ended_at'], zone)}"
         st.markdown(f"**{parts.text(row['title'])}**")
-        st.caption(parts.text(f"{row['hypothesis']} · {label} · from {parts.day(row['started_at'], zone)}, {until}"))
-        found = data.judged(choice, row)
-        if found is None:
-            st.caption("It has not begun in the data yet.")
+        chosen = " and ".join(filter(None, [choice.stream, choice.team and f"team {choice.team}"])) or "all streams"
+        of = row["stream"] if isinstance(row["stream"], str) else chosen
+        st.caption(parts.text(f"{row['hypothesis']} · {label} · {of} · from {parts.day(row['started_at'], zone)}, {until}"))
+        try:
+            found = data.judged(choice, row)
+        except UsageError as gone:
+            st.warning(parts.text(f"It cannot be judged: {gone}."), icon=":material/help:")
         else:
-            before, after = found
-            change = compare(after, before, value)
-            how = theme.written(value, after.unit)
-            st.markdown(
-                parts.text(
-                    f"{label}: {how(before.values[value])} before, {how(after.values[value])} after; "
-                    f"{said(before, after, change.verdict)}. Compared as {change.rule}. What else changed then is in it, too."
-                )
-            )
+            st.markdown(parts.text(outcome(found, value, label)))
         st.button("Take back", key=f"forget_x_{row['id']}", on_click=data.remove_experiment, args=(row["id"],), type="tertiary")
-with st.form("new_experiment", clear_on_submit=True, border=True):
+with st.form("new_experiment", border=True):
     st.subheader("Try something", anchor=False)
     title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")
     hypothesis = st.text_area("What is expected, and why", key="x_hypothesis", max_chars=2000)
@@ -120,5 +151,8 @@ with st.form("new_experiment", clear_on_submit=True, border=True):
         start = st.date_input("From", value=last, key="x_from")
         end = st.date_input("Until (where it ended)", value=None, key="x_until")
     if st.form_submit_button("Begin", icon=":material/science:"):
-        written(data.add_experiment, title, hypothesis, metric, start or last, end, choice.stream)
-        st.rerun()
+        written(
+            "experiment", ["x_title", "x_hypothesis"],
+            data.add_experiment, title, hypothesis, metric, start or last, end, choice.stream,
+        )  # fmt: skip
+    refused("experiment")

@@ -58,6 +58,41 @@ def test_a_note_without_words_is_refused_in_a_sentence(look, own):
     assert kept(own)[0].empty
 
 
+def test_what_was_typed_stays_where_it_was_refused_and_is_gone_where_it_was_kept(look, own):
+    app = look("retro", own)
+    app.text_input(key="x_title").set_value("Pairs")
+    button(app, "Begin").click().run()
+
+    assert "Not written down&#58; a hypothesis needs words" in said(app)
+    assert app.text_input(key="x_title").value == "Pairs"
+    app.text_area(key="x_hypothesis").set_value("waiting gets shorter")
+    button(app, "Begin").click().run()
+    assert app.text_input(key="x_title").value == ""
+
+
+def test_a_note_of_another_time_is_listed_apart_and_can_be_taken_back(look, own):
+    with store.opened(own, create=False) as engine:
+        journal.add_note(
+            engine, "long ago", pd.Timestamp("2020-01-01", tz="UTC").to_pydatetime(), now=pd.Timestamp("2026-11-20", tz="UTC")
+        )
+    app = look("retro", own)
+
+    assert [one.label for one in app.expander] == ["1 note of other times, on no chart here"]
+    button(app, "Take back").click().run()
+    assert kept(own)[0].empty
+
+
+def test_an_experiment_of_a_stream_that_is_gone_can_be_taken_back(look, own):
+    with store.opened(own, create=False) as engine:
+        at = pd.Timestamp("2026-09-01", tz="UTC").to_pydatetime()
+        journal.add_experiment(engine, "Pairs", "waits", "cycle_time", at, stream="renamed", now=at)
+    app = look("retro", own)
+
+    assert "It cannot be judged&#58; no stream &#39;renamed&#39;" in said(app) or "It cannot be judged&#58; no stream" in said(app)
+    button(app, "Take back").click().run()
+    assert kept(own)[1].empty
+
+
 def test_an_experiment_is_judged_by_its_before_and_after(look, own):
     app = look("retro", own)
     app.text_input(key="x_title").set_value("Pairs")
@@ -78,6 +113,12 @@ def chart():
 def noted(*rows):
     frame = pd.DataFrame(rows, columns=["at", "until", "text"])
     return frame.assign(at=pd.to_datetime(frame["at"]), until=pd.to_datetime(frame["until"]))
+
+
+def test_notes_of_one_day_have_their_numbers_beside_each_other():
+    told = marks.annotated(chart(), noted(("2026-10-06 08:00", None, "a"), ("2026-10-06 15:00", None, "b")), WEEKS[0], WEEKS[-1])
+
+    assert {row["number"] for rows in told.to_dict()["datasets"].values() for row in rows if "number" in row} == {"1, 2"}
 
 
 def test_only_notes_of_the_window_are_drawn_and_their_words_are_data():

@@ -78,3 +78,17 @@ def test_other_repositories_are_as_they_were(told: Told) -> None:
     assert brought(found) == ["d2 w"]
     assert set(found.unplaced_changes["change"]) == {"shop@a"}
     assert isinstance(found.unplaced_changes, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("written", "matched"),
+    [("./services/pay", "services/pay"), ("/services//pay/", "services/pay"), ("/", "**"), (".", "**"), ("libs/*.py", "libs/*.py")],
+)
+def test_a_path_is_taken_from_the_root_of_the_repository(written, matched):
+    assert Application(name="pay", repository="acme/shop", paths=(written,)).paths == (matched,)
+
+
+@pytest.mark.parametrize("written", ["", "  ", "!services", "../other", "a/../b"])
+def test_a_path_that_can_match_nothing_is_refused(written):
+    with pytest.raises(ValueError, match="is no path in a repository"):
+        Application(name="pay", repository="acme/shop", paths=(written,))

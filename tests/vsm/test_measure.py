@@ -50,6 +50,14 @@ def test_months_count_what_the_window_counts(year):
     assert {name: by[name] for name in FIVE} == {name: year.figures[name].n for name in FIVE}
 
 
+def test_there_are_no_months_before_anything_is_known_and_no_more_than_two_years(flow):
+    long = measure.measure(flow, Scope(pd.Timestamp("1926-01-01", tz="UTC").as_unit("us"), flow.now)).months
+    first = flow.links.changes["merged_at"].min()
+
+    assert long["month"].nunique() <= measure.MOST_MONTHS
+    assert f"{long['month'].min():%Y-%m}" == f"{first.tz_convert(flow.config.zone):%Y-%m}"
+
+
 def test_a_month_is_measured_as_if_it_were_asked_for_alone(flow, year):
     one = year.months[year.months["whole"]].iloc[0]
     start, end = window(flow.now, flow.config.zone, f"{one['month']:%Y-%m-%d}", f"{one['month'] + pd.offsets.MonthEnd(0):%Y-%m-%d}")

@@ -9,7 +9,7 @@ from vsm.frames import looked_up
 from vsm.metrics.figure import Figure, definition, nearest_rank, no_rows, percentiles, wilson
 from vsm.scope import Scope, week_starts, weeks
 
-BANDS = ("smallest third", "middle third", "largest third")
+BANDS = ("small", "middle", "large")
 FEWEST = 15  # deployments: five a third
 
 
@@ -53,8 +53,8 @@ def by_size(batches: pd.DataFrame, failed: pd.Series, lead_times: pd.DataFrame) 
 
     `batches`: rows of the batch size; `failed`: the deployments that needed remediation;
     `lead_times`: rows of the change lead time. band, from, to (changes), n, failed, value, low, high
-    (the share that needed remediation with its Wilson interval), p50 (hours), changes_n. Thirds of
-    the deployments by size, equal sizes always together; of fewer than fifteen there are none.
+    (the share that needed remediation with its Wilson interval), p50 (hours), changes_n. About a
+    third of the deployments each, equal sizes always together; none of fewer than fifteen, or where nearly all are of one size.
     """
     if len(batches) < FEWEST:
         return _bands([])
@@ -72,7 +72,7 @@ def by_size(batches: pd.DataFrame, failed: pd.Series, lead_times: pd.DataFrame) 
         share = {"value": hits / len(mine), "low": low, "high": high}
         extent = {"from": int(mine["changes"].min()), "to": int(mine["changes"].max()), "n": len(mine)}
         rows.append({"band": name, **extent, "failed": hits, **share, "p50": nearest_rank(hours, 0.5), "changes_n": len(hours)})
-    return _bands(rows)
+    return _bands(rows if len(rows) > 1 else [])
 
 
 def sizes(change_commits: pd.DataFrame, pull_requests: pd.DataFrame) -> pd.DataFrame:

@@ -46,13 +46,15 @@ def compare(now: Figure, before: Figure, value: str) -> Comparison:
     `value` names it in the figure's values. A change is clear only where the 95 % interval of the
     difference (of a count: of the ratio) leaves out "none"; with fewer than five observations on a
     side it is too few to say. A single week is never a change: what is unusual about the last one
-    stands beside it as ``look``.
+    stands beside it as ``look``. A count is not compared with a time in which the records only begin.
     """
     new, old = now.values.get(value), before.values.get(value)
     difference = None if new is None or old is None else new - old
     kind = _kind(now, value)
     if kind is None:
         return Comparison(new, old, difference, "not compared", "a state at one instant has no interval")
+    if kind == "count" and "since" in before.said:
+        return Comparison(new, old, difference, "not compared", f"the records begin in the period before: {before.said['since']}")
     rule, interval, none = RULES[kind]
     seen = now.n + before.n if kind == "count" else min(now.n, before.n)
     look = _look(now, before, value)

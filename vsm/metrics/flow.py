@@ -91,7 +91,15 @@ def throughput(items: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> Figure:
         rows,
         left_out(items, {"cancelled in the window": cancelled(items) & scope.holds(items["cancelled_at"])}),
         series=every.assign(items=every["week"].map(counts).fillna(0).astype("int64")),
+        said=_begun(items, scope, zone),
     )
+
+
+def _begun(items: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> dict[str, str]:
+    """Since when finished items are known, where that is later than the window's start."""
+    first = items["done_at"].min()
+    late = pd.notna(first) and first > scope.start
+    return {"since": f"the first finished item known is of {first.tz_convert(zone).date()}"} if late else {}
 
 
 def wip(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Figure:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from vsm.frames import looked_up
+from vsm.incidents import noticed
 from vsm.metrics.figure import Figure
 from vsm.metrics.spans import spans, together
 
@@ -41,7 +42,7 @@ def recovery_stream(recovery: Figure, frequency: Figure, fail_rate: Figure, inci
     """
     rows = recovery.rows[["deployment", "recovered_at"]].assign(begins=_ago(recovery.rows, "recovered_at"))
     linked = incidents.dropna(subset="deployment")
-    linked = linked.assign(noticed_at=linked[["detected_at", "opened_at"]].min(axis=1))
+    linked = linked.assign(noticed_at=noticed(linked))
     first = linked.sort_values(["noticed_at", "id"], kind="stable").drop_duplicates("deployment").set_index("deployment")
     rows = rows.assign(**{name: looked_up(rows["deployment"], first[name]) for name in ("noticed_at", "acknowledged_at")})
     alone = ~rows["deployment"].isin(first.index)

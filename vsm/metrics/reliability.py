@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from vsm.incidents import noticed
 from vsm.metrics.figure import Figure, definition, hours, no_rows, percentiles
 from vsm.scope import Scope
 
@@ -17,7 +18,7 @@ def availability(incidents: pd.DataFrame, applications: frozenset[str], scope: S
     now; what overlaps counts once. That is as near to availability as incidents can tell: they do
     not say how many users were struck. `applications`: those whose time counts, with or without incidents.
     """
-    told = incidents.assign(start=incidents[["detected_at", "opened_at"]].min(axis=1), end=incidents["resolved_at"])
+    told = incidents.assign(start=noticed(incidents), end=incidents["resolved_at"])
     told = told.assign(end=told["end"].fillna(scope.end))
     placed = told["application"].isin(applications)
     backwards = told["end"] < told["start"]
@@ -40,17 +41,17 @@ def availability(incidents: pd.DataFrame, applications: frozenset[str], scope: S
         "incidents of one application that overlap count once",
         rows,
         _left_out(told[here | backwards], placed, backwards),
-        said={} if known else {"why": "no application is known" if recorded else NO_INCIDENTS},
+        said={} if known else {"why": "no application with a deployment is known" if recorded else NO_INCIDENTS},
     )
 
 
 def time_to_acknowledge(incidents: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> Figure:
     """Time from when an incident was detected, else opened, until somebody took it on; incidents opened in the window."""
-    told = incidents.assign(noticed_at=incidents[["detected_at", "opened_at"]].min(axis=1))
+    told = incidents.assign(noticed_at=noticed(incidents))
     told = told[scope.holds(told["noticed_at"])]
+    told = told.assign(hours=hours(told["acknowledged_at"] - told["noticed_at"]))
     known = told["acknowledged_at"] >= told["noticed_at"]
-    rows = told[known].assign(hours=hours(told["acknowledged_at"] - told["noticed_at"]))
-    rows = rows[["id", "title", "application", "severity", "noticed_at", "acknowledged_at", "hours", "url"]]
+    rows = told.loc[known, ["id", "title", "application", "severity", "noticed_at", "acknowledged_at", "hours", "url"]]
     silent = told[~known]
     reason = pd.Series("nobody is recorded to have taken it on", index=silent.index).mask(
         silent["acknowledged_at"].notna(), "taken on before it was noticed"
@@ -85,5 +86,6 @@ def _left_out(told: pd.DataFrame, placed: pd.Series, backwards: pd.Series) -> pd
     out = told[~placed.loc[told.index] | backwards.loc[told.index]]
     if out.empty:
         return no_rows()
-    reason = pd.Series("it names no application", index=out.index).mask(backwards.loc[out.index], "it ended before it began")
+    named = "its application " + out["application"] + " has no known deployment, so its time is not counted"
+    reason = named.fillna("it names no application").mask(backwards.loc[out.index], "it ended before it began")
     return pd.DataFrame({"id": out["id"], "reason": reason}).astype("str").reset_index(drop=True)

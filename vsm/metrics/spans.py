@@ -36,6 +36,8 @@ def spans(rows: pd.DataFrame, milestones: Mapping[str, str], start: str) -> pd.D
 def together(parts: pd.DataFrame) -> pd.DataFrame:
     """Each part over all rows: part, p50, p85 (hours where it is known), n, and mean: its hours ÷ all rows, which add up.
 
+    A part of which nothing is known has no mean.
+
     A part that no row knows is left out where it is the one that cannot be told apart.
     """
     names = [name for name in parts.columns if name != UNTOLD or parts[name].notna().any()]
@@ -46,6 +48,6 @@ def together(parts: pd.DataFrame) -> pd.DataFrame:
             "p50": pd.Series([nearest_rank(values, 0.5) for values in known], dtype="float64"),
             "p85": pd.Series([nearest_rank(values, 0.85) for values in known], dtype="float64"),
             "n": pd.Series([len(values) for values in known], dtype="int64"),
-            "mean": pd.Series([float(values.sum()) / len(parts) if len(parts) else np.nan for values in known], dtype="float64"),
+            "mean": pd.Series([float(values.sum()) / len(parts) if len(values) else np.nan for values in known], dtype="float64"),
         }
     )

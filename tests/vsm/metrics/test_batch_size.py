@@ -88,21 +88,21 @@ def test_small_and_large_batches_beside_each_other():
     found = by_size(batches.astype({"deployment": "str"}), failed, took.astype({"deployment": "str"}))
 
     assert found[["band", "from", "to", "n", "failed", "value"]].values.tolist() == [
-        ["smallest third", 1, 1, 5, 1, 0.2],
-        ["middle third", 2, 3, 5, 0, 0.0],
-        ["largest third", 9, 9, 5, 3, 0.6],
+        ["small", 1, 1, 5, 1, 0.2],
+        ["middle", 2, 3, 5, 0, 0.0],
+        ["large", 9, 9, 5, 3, 0.6],
     ]
     assert found["p50"].tolist() == pytest.approx([1.0, np.nan, 50.0], nan_ok=True)
     assert found["changes_n"].tolist() == [2, 0, 1]
     assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
 
 
-def test_batches_of_one_size_are_not_split():
+def test_batches_of_one_size_are_not_compared():
     batches = pd.DataFrame({"deployment": [f"d{place}" for place in range(20)], "changes": [1] * 20}).astype({"deployment": "str"})
     none = pd.DataFrame({"deployment": pd.Series(dtype="str"), "hours": pd.Series(dtype="float64")})
 
-    assert by_size(batches, pd.Series(dtype="str"), none)[["from", "to", "n"]].values.tolist() == [[1, 1, 20]]
-    assert by_size(batches.iloc[:14], pd.Series(dtype="str"), none).empty
+    assert by_size(batches, pd.Series(dtype="str"), none).empty
+    assert by_size(batches.assign(changes=range(20)).iloc[:14], pd.Series(dtype="str"), none).empty
 
 
 def test_sizes_of_changes_come_from_commits_and_pull_requests():

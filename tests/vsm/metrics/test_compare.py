@@ -59,6 +59,14 @@ def test_medians(now, before, verdict):
     assert compare(median(list(now)), median(list(before)), "p50").verdict == verdict
 
 
+def test_a_count_is_not_compared_with_a_time_in_which_the_records_only_begin():
+    before = Figure("x", {"per_week": 0.1}, 4, "", "", "", pd.DataFrame(), said={"since": "the first one known is of 2025-11-12"})
+    found = compare(figure(310, per_week=6.0), before, "per_week")
+
+    assert (found.verdict, found.low) == ("not compared", None)
+    assert "2025-11-12" in found.rule
+
+
 def test_the_medians_of_batches_are_of_their_changes():
     def batches(changes):
         rows = pd.DataFrame({"changes": pd.Series(changes, dtype="int64")})

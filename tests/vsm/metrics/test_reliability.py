@@ -65,6 +65,24 @@ def test_what_is_left_out_has_its_reason():
     found = availability(incidents((None, 1, 2), ("shop", 9, 3)), SHOP, SCOPE)
 
     assert found.left_out.values.tolist() == [["i0", "it names no application"], ["i1", "it ended before it began"]]
+    other = availability(incidents(("other", 1, 2), ("shop", 3, 4)), SHOP, SCOPE)
+    assert other.left_out["reason"].tolist() == ["its application other has no known deployment, so its time is not counted"]
+
+
+def test_a_detection_of_no_real_date_says_nothing():
+    told = incidents(("shop", 10, 12, {"acknowledged_at": 11})).assign(
+        detected_at=pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
+    )
+
+    assert availability(told, SHOP, SCOPE).values["down_hours"] == pytest.approx(2)
+    assert time_to_acknowledge(told, SCOPE, UTC).values["p50"] == pytest.approx(1)
+
+
+def test_where_nobody_took_an_incident_on_there_are_no_rows():
+    found = time_to_acknowledge(incidents(("shop", 10, 12), ("shop", 20, 22)), SCOPE, UTC)
+
+    assert (len(found.rows), found.n, found.of, found.values["p50"]) == (0, 0, 2, None)
+    assert found.rule.startswith("0 of 2 incidents")
 
 
 hours = st.integers(-20, 120)

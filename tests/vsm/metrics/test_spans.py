@@ -47,6 +47,7 @@ def test_the_parts_of_every_row_add_up_and_none_is_negative(rows):
     parts = spans(told, MARKS, "first")
     whole = (told["deployed"] - told["first"]).dt.total_seconds() / 3600
 
+    assert together(parts).query("n == 0")["mean"].isna().all()
     assert parts.sum(axis=1).tolist() == pytest.approx(whole.tolist())
     assert (parts.fillna(0) >= 0).all().all()
     assert together(parts)["mean"].sum() == pytest.approx(whole.mean())
