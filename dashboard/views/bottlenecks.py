@@ -97,7 +97,7 @@ def levered(name: str, one: Measures) -> None:
         drawn = charts.levers(lever.table)
         if drawn is not None:
             st.altair_chart(drawn, width="stretch", key=f"lever_{name}", alt=f"What more capacity would bring in {name}")
-            st.caption("Dot: with the work that the items really were. Line: the middle 80 % of simulated runs.")
+            st.caption("Dot: the mean over weeks like these. Line: the middle 80 % of simulated runs.")
 
 
 def wasted(name: str, one: Measures) -> None:
