@@ -8,7 +8,13 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 PICTURES = Path(__file__).parent / "pictures"
-VIEWS = {"overview": ("/", 1180), "map": ("/map?stream=checkout", 1000), "flow": ("/flow?stream=platform", 1180)}
+VIEWS = {
+    "overview": ("/", 1180),
+    "map": ("/map?stream=checkout", 1000),
+    "flow": ("/flow?stream=platform", 1180),
+    "bottlenecks": ("/bottlenecks?stream=checkout", 1280),
+    "delivery": ("/delivery", 1180),
+}
 SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');
   return app && app.getAttribute('data-test-script-state') === 'notRunning'
