@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from vsm.frames import among, empty, looked_up
+from vsm.frames import among, looked_up
 from vsm.metrics.devlake_deployments import deployments_of, good_ones, incident_links, previous
 from vsm.metrics.figure import Figure, definition, no_rows
+from vsm.metrics.production import without_rework_rate
 from vsm.scope import Scope, week_starts
 
 UTC = ZoneInfo("UTC")
@@ -295,12 +296,7 @@ def failed_deployment_recovery_time(commits: pd.DataFrame, incidents: pd.DataFra
 
 def deployment_rework_rate() -> Figure:
     """As DevLake: it has no such metric, so it is missing."""
-    values = dict.fromkeys(("value", "low", "high", "unplanned"))
-    rows = empty({"deployment": "str", "unplanned": "bool"})
-    return Figure(
-        "deployment_rework_rate", dict(values), 0, "share", definition(deployment_rework_rate), NO_REWORK, rows,
-        said={"why": NO_REWORK},
-    )  # fmt: skip
+    return without_rework_rate(definition(deployment_rework_rate), NO_REWORK)
 
 
 def _label(value: float | None, below: Sequence[tuple[float, str]], else_: str, none: str) -> str:

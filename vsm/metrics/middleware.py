@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from vsm.frames import among, empty, looked_up
+from vsm.frames import among, looked_up
 from vsm.metrics.figure import Figure, definition, hours, mean, no_rows
 from vsm.metrics.middleware_runs import incident_links, merged_pulls, performance, shipments
+from vsm.metrics.production import without_rework_rate
 from vsm.scope import Scope, week_starts, weeks
 
 UTC = ZoneInfo("UTC")
@@ -201,12 +202,7 @@ def failed_deployment_recovery_time(incidents: pd.DataFrame, scope: Scope) -> Fi
 
 def deployment_rework_rate() -> Figure:
     """As middleware: it has no such metric, so it is missing."""
-    values = dict.fromkeys(("value", "low", "high", "unplanned"))
-    rows = empty({"deployment": "str", "unplanned": "bool"})
-    return Figure(
-        "deployment_rework_rate", dict(values), 0, "share", definition(deployment_rework_rate), NO_REWORK, rows,
-        said={"why": NO_REWORK},
-    )  # fmt: skip
+    return without_rework_rate(definition(deployment_rework_rate), NO_REWORK)
 
 
 def _band(value: float | None, bounds: tuple[float, float, float], at_most: bool) -> str:

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from vsm.metrics.figure import nearest_rank, no_rows
+from vsm.frames import empty
+from vsm.metrics.figure import Figure, nearest_rank, no_rows
 from vsm.scope import Scope, week_starts, weeks
 
 
@@ -100,3 +101,10 @@ def why_none(deployments: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> str:
     ]
     days = f"between {day(scope.start, zone)} and {day(scope.end, zone)}"
     return "; ".join([f"no successful production deployment {days}", *filter(None, there)])
+
+
+def without_rework_rate(meaning: str, why: str) -> Figure:
+    """The deployment rework rate of a tool that has none: missing, with the reason."""
+    values: dict[str, float | None] = dict.fromkeys(("value", "low", "high", "unplanned"))
+    rows = empty({"deployment": "str", "unplanned": "bool"})
+    return Figure("deployment_rework_rate", values, 0, "share", meaning, why, rows, said={"why": why})
