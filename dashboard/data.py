@@ -143,6 +143,11 @@ def add_experiment(title: str, hypothesis: str, metric: str, first: date, last: 
     journal.add_experiment(_opened(), title, hypothesis, metric, _day(first), ended_at=ended, stream=stream, now=datetime.now(UTC))
 
 
+def end_experiment(key: int, last: date) -> None:
+    """Say on which day an experiment ended."""
+    journal.end_experiment(_opened(), key, _day(last, end=True))
+
+
 def remove_experiment(key: int) -> None:
     """Take an experiment back."""
     journal.remove_experiment(_opened(), key)

@@ -141,7 +141,11 @@ for row in data.experiments(choice).to_dict("records"):
             st.warning(parts.text(f"It cannot be judged: {gone}."), icon=":material/help:")
         else:
             st.markdown(parts.text(outcome(found, value, label)))
-        st.button("Take back", key=f"forget_x_{row['id']}", on_click=data.remove_experiment, args=(row["id"],), type="tertiary")
+        with st.container(horizontal=True):
+            if pd.isna(row["ended_at"]):
+                ended = f"It ended on {parts.day(measures.scope.end, zone)}"
+                st.button(ended, key=f"end_{row['id']}", on_click=data.end_experiment, args=(row["id"], last), type="tertiary")
+            st.button("Take back", key=f"forget_x_{row['id']}", on_click=data.remove_experiment, args=(row["id"],), type="tertiary")
 with st.form("new_experiment", border=True):
     st.subheader("Try something", anchor=False)
     title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")

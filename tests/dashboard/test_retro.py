@@ -105,6 +105,10 @@ def test_an_experiment_is_judged_by_its_before_and_after(look, own):
     assert "Change lead time, median&#58; " in said(app)
     assert "What else changed then is in it, too" in said(app)
 
+    button(app, "It ended on 15 Nov 2026").click().run()
+    assert kept(own)[1]["ended_at"].dt.strftime("%Y-%m-%d").tolist() == ["2026-11-15"]
+    assert "until 15 Nov 2026" in said(app)
+
 
 def chart():
     return delivery.deployment_frequency(pd.DataFrame({"week": WEEKS, "whole": True, "n": [1, 7, 0, 4, 9, 6, 2]}))
