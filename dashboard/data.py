@@ -116,8 +116,7 @@ def said(choice: Choice) -> list[str]:
 
 def notes(choice: Choice) -> pd.DataFrame:
     """What people wrote down of a stream or of all, oldest first."""
-    told = journal.notes(_opened())
-    return told[told["stream"].isna() | (told["stream"] == choice.stream) if choice.stream else told["id"] > 0]
+    return _of_stream(journal.notes(_opened()), choice)
 
 
 def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
@@ -133,8 +132,7 @@ def remove_note(key: int) -> None:
 
 def experiments(choice: Choice) -> pd.DataFrame:
     """What was or is tried in a stream or in all, oldest first."""
-    told = journal.experiments(_opened())
-    return told[told["stream"].isna() | (told["stream"] == choice.stream) if choice.stream else told["id"] > 0]
+    return _of_stream(journal.experiments(_opened()), choice)
 
 
 def add_experiment(title: str, hypothesis: str, metric: str, first: date, last: date | None, stream: str | None) -> None:
@@ -181,6 +179,11 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with people as the configuration lets them be shown."""
     flow = told()
     return rows_shown(rows, flow.people, flow.config.privacy.people)
+
+
+def _of_stream(told: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """What was written down of the chosen stream or of all; all of it where none is chosen."""
+    return told if choice.stream is None else told[told["stream"].isna() | (told["stream"] == choice.stream)]
 
 
 def _opened() -> store.Engine:

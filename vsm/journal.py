@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from vsm.models import Experiment, Note
-from vsm.store import Engine, transaction
+from vsm.store import Engine, table_of, transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def add_experiment(
 
 def end_experiment(engine: Engine, key: int, at: datetime) -> None:
     """Say when an experiment ended."""
-    table = _table(Experiment)
+    table = table_of(Experiment)
     with transaction(engine) as connection:
         connection.execute(table.update().where(table.c.id == key, table.c.started_at < at).values(ended_at=at))
 
@@ -80,18 +80,13 @@ def _text(text: str, what: str) -> str:
     return plain
 
 
-def _table(table: type[SQLModel]) -> sa.Table:
-    told: sa.Table = table.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__
-    return told
-
-
 def _add(engine: Engine, table: type[SQLModel], row: dict[str, Any]) -> int:
     with transaction(engine) as connection:
-        return int(connection.execute(_table(table).insert().values(**row).returning(_table(table).c.id)).scalar_one())
+        return int(connection.execute(table_of(table).insert().values(**row).returning(table_of(table).c.id)).scalar_one())
 
 
 def _remove(engine: Engine, table: type[SQLModel], key: int) -> None:
-    told = _table(table)
+    told = table_of(table)
     with transaction(engine) as connection:
         connection.execute(told.delete().where(told.c.id == key))
 
@@ -99,7 +94,7 @@ def _remove(engine: Engine, table: type[SQLModel], key: int) -> None:
 def _read(engine: Engine, table: type[SQLModel], kinds: dict[str, str], order: str) -> "pd.DataFrame":
     import pandas as pd
 
-    told = _table(table)
+    told = table_of(table)
     with engine.connect() as connection:
         rows = connection.execute(sa.select(*(told.c[name] for name in kinds)).order_by(told.c[order], told.c.id)).all()
     frame = pd.DataFrame(rows, columns=list(kinds))

@@ -121,6 +121,13 @@ class Measures:
         return self._levered()
 
     @property
+    def batches(self) -> pd.DataFrame:
+        """Small and large batches beside each other (`batch_size.by_size`)."""
+        fail, batch = self.figures["change_fail_rate"].rows, self.figures["batch_size"].rows
+        failed = fail.loc[fail["failed"], "deployment"] if "failed" in fail else fail.index[:0].astype("str").to_series()
+        return batch_size.by_size(batch, failed, self.figures["change_lead_time"].rows)
+
+    @property
     def months(self) -> pd.DataFrame:
         """The DORA metrics by calendar month, each counted anew, 24 at most: month, whole, metric, value, low, high, n."""
         return self._monthly()

@@ -62,13 +62,13 @@ def instant(text: str, zone: ZoneInfo, last: bool = False) -> pd.Timestamp:
     if len(text) <= len("2026-03-02"):
         if last and time.date() == date.max:
             raise ValueError(f"{text!r} is too far: expected a day before it")
-        return _midnight(time + timedelta(days=1), zone) - pd.Timedelta(microseconds=1) if last else _midnight(time, zone)
+        return midnight(time + timedelta(days=1), zone) - pd.Timedelta(microseconds=1) if last else midnight(time, zone)
     if time.tzinfo is None:
         raise ValueError(f"{text!r} has no offset: expected such as {text}Z")
     return pd.Timestamp(time).tz_convert("UTC").as_unit("us")
 
 
-def _midnight(day: datetime, zone: ZoneInfo) -> pd.Timestamp:
+def midnight(day: datetime, zone: ZoneInfo) -> pd.Timestamp:
     """A day's first moment, also where clocks skip midnight or have it twice."""
     local = pd.Timestamp(day).tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
     return local.tz_convert("UTC").as_unit("us")

@@ -174,7 +174,7 @@ class _Moment(simpy.Event):
         super().__init__(env)
         self._ok, self._value = True, None
         self.callbacks.append(then)
-        env.schedule(self, priority=LAST)  # type: ignore[arg-type]
+        env.schedule(self, priority=LAST)  # type: ignore[arg-type]  # simpy takes any number, its stub only its own two
 
 
 class _Crew:

@@ -189,7 +189,7 @@ def save_valid(
     has_uid = "uid" in table.model_fields
     ready = [row | {"origin": origin} | ({"uid": uid(table, row)} if has_uid else {}) for row in rows]
     before = _changes(connection)
-    result = connection.execute(_upsert(connection, _table(table), fill, table.seldom_told), ready)
+    result = connection.execute(_upsert(connection, table_of(table), fill, table.seldom_told), ready)
     # SQLite's driver counts the rows of a many-row statement only as a total over the connection.
     return _changes(connection) - before if before is not None else result.rowcount
 
@@ -206,7 +206,8 @@ def _fact(table: type[Fact] | str) -> type[Fact]:
     return TABLES[table] if isinstance(table, str) else table
 
 
-def _table(table: type[SQLModel]) -> sa.Table:
+def table_of(table: type[SQLModel]) -> sa.Table:
+    """A model's table."""
     found: sa.Table = table.__table__  # type: ignore[attr-defined]  # SQLModel adds it to table models
     return found
 
@@ -256,7 +257,7 @@ def complete(
     from what is kept (nothing where the row is new) and what is told. Raises models.RowError for a whole
     row that cannot be a fact.
     """
-    target, changed = _table(table), 0
+    target, changed = table_of(table), 0
     if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
         connection.execute(sa.text(f'LOCK TABLE "{target.name}" IN SHARE ROW EXCLUSIVE MODE'))
     names = models.columns(table)
@@ -276,7 +277,7 @@ def delete(connection: Connection, table: type[Fact] | str, keys: Iterable[Mappi
     `origin` only the rows of that source go: what another one tells as well stays.
     """
     table = _fact(table)
-    gone, target = 0, _table(table)
+    gone, target = 0, table_of(table)
     own = () if origin is None else (target.c["origin"] == origin,)
     for key in keys:
         named = [target.c[name].is_not_distinct_from(key[name]) for name in table.key_columns if name in key]
@@ -289,7 +290,7 @@ def delete(connection: Connection, table: type[Fact] | str, keys: Iterable[Mappi
 def forget(connection: Connection, table: type[Fact] | str, origin: str, keep: Collection[tuple[Any, ...]]) -> int:
     """Facts of an origin go unless their key is among those to keep; returns how many went."""
     table = _fact(table)
-    target = _table(table)
+    target = table_of(table)
     keys = [target.c[name] for name in table.key_columns]
     found = connection.execute(sa.select(*keys).where(target.c.origin == origin)).all()
     gone = [dict(zip(table.key_columns, row, strict=True)) for row in found if tuple(row) not in keep]
@@ -307,7 +308,7 @@ def save_raw(
     scope: str = "",
 ) -> int:
     """A source's answers by external id, as they came; returns how many were new or changed."""
-    target = _table(models.RawRecord)
+    target = table_of(models.RawRecord)
     rows = []
     for external_id, answer in dict(answers).items():
         text = json.dumps(answer, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
@@ -333,7 +334,7 @@ def save_raw(
 
 def raw_of(connection: Connection, source: str, resource: str, external_ids: Sequence[str]) -> dict[str, Any]:
     """What is kept of a source's answers about some things, by external id; things that are lost are left out."""
-    target = _table(models.RawRecord)
+    target = table_of(models.RawRecord)
     found: dict[str, Any] = {}
     for start in range(0, len(external_ids), PARAMETERS):
         some = external_ids[start : start + PARAMETERS]
@@ -350,7 +351,7 @@ def raw_of(connection: Connection, source: str, resource: str, external_ids: Seq
 
 def lose_raw(connection: Connection, source: str, resource: str, external_ids: Sequence[str], *, at: datetime) -> None:
     """Remember that a source no longer has some things."""
-    target = _table(models.RawRecord)
+    target = table_of(models.RawRecord)
     for start in range(0, len(external_ids), PARAMETERS):
         some = external_ids[start : start + PARAMETERS]
         where = (target.c.source == source, target.c.resource == resource, target.c.external_id.in_(some))
@@ -359,7 +360,7 @@ def lose_raw(connection: Connection, source: str, resource: str, external_ids: S
 
 def raw_records(engine: Engine, source: str, resource: str | None = None) -> Iterator[tuple[str, str, Any]]:
     """A source's raw answers: resource, external id and the answer, in the order of first being seen; not those that are lost."""
-    target = _table(models.RawRecord)
+    target = table_of(models.RawRecord)
     mine = (target.c.source == source, target.c.deleted_at.is_(None))
     query = sa.select(target.c.resource, target.c.external_id, target.c.payload).where(*mine)
     if resource is not None:
@@ -371,20 +372,20 @@ def raw_records(engine: Engine, source: str, resource: str | None = None) -> Ite
 
 def rows(connection: Connection) -> int:
     """How many facts there are in all."""
-    counts = [sa.select(sa.func.count()).select_from(_table(table)).scalar_subquery() for table in TABLES.values()]
+    counts = [sa.select(sa.func.count()).select_from(table_of(table)).scalar_subquery() for table in TABLES.values()]
     return sum(connection.execute(sa.select(*counts)).one())
 
 
 def load_cursors(connection: Connection, source: str) -> dict[str, dict[str, Any]]:
     """How far each resource of a source has been read: its state by resource."""
-    target = _table(models.Cursor)
+    target = table_of(models.Cursor)
     rows = connection.execute(sa.select(target.c.resource, target.c.state).where(target.c.source == source))
     return {row.resource: row.state for row in rows}
 
 
 def save_cursor(connection: Connection, source: str, resource: str, state: Mapping[str, Any], *, at: datetime) -> None:
     """Remember how far a resource has been read; belongs in the transaction of the page that got there."""
-    target = _table(models.Cursor)
+    target = table_of(models.Cursor)
     insert: Any = _insert(connection, target)
     news = {name: insert.excluded[name] for name in ("state", "updated_at")}
     row = {"source": source, "resource": resource, "scope": "", "state": dict(state), "updated_at": at}
@@ -403,7 +404,7 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
         "changed": 0,
         "requests": 0,
     }
-    target = _table(models.Harvest)
+    target = table_of(models.Harvest)
     killed = sa.update(target).where(target.c.source == source, target.c.kind == kind, target.c.status == "running")
     with transaction(engine) as connection:
         # One that still runs beside us says so itself when it ends.
@@ -416,7 +417,7 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
 
 def is_harvested(connection: Connection, source: str, *, beside: int) -> bool:
     """Whether a source is being harvested beside a run, or has been since that run began."""
-    target = _table(models.Harvest)
+    target = table_of(models.Harvest)
     other = sa.or_(target.c.id > beside, sa.and_(target.c.status == "running", target.c.id != beside))
     return bool(connection.scalar(sa.select(sa.exists().where(target.c.source == source, other))))
 
@@ -433,7 +434,7 @@ def finish_harvest(
     error: str | None = None,
 ) -> None:
     """A run has ended: done or failed, with what it saw and what it changed."""
-    target = _table(models.Harvest)
+    target = table_of(models.Harvest)
     news = {"finished_at": at, "status": status, "rows": rows, "changed": changed, "requests": requests, "error": error}
     with transaction(engine) as connection:
         connection.execute(sa.update(target).where(target.c.id == harvest).values(**news))
@@ -516,7 +517,7 @@ def facts(engine: Engine) -> Facts:
 
 def _query(table: type[Fact]) -> tuple[list[str], Any]:
     """A table's columns, and the query for them in the order of its key."""
-    names, target = [*models.columns(table), "origin"], _table(table)
+    names, target = [*models.columns(table), "origin"], table_of(table)
     return names, sa.select(*(target.c[name] for name in names)).order_by(*target.primary_key)
 
 
@@ -527,7 +528,7 @@ def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
     # Without autocommit the first read opens a transaction: all tables come from one state.
     with dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro") as connection, connection.cursor() as cursor:
         for name, table in TABLES.items():
-            cursor.execute(str(sa.select(sa.func.count()).select_from(_table(table)).compile(dialect=sqlite.dialect())))
+            cursor.execute(str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect())))
             (rows,) = cursor.fetchone() or (0,)
             # The driver guesses a column's type from the first batch, so all rows must be in it.
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows + 1)})
@@ -574,7 +575,7 @@ def harvests(engine: Engine) -> "pd.DataFrame":
     """Every run of a collector, an import or an event, newest first."""
     import pandas as pd
 
-    target = _table(models.Harvest)
+    target = table_of(models.Harvest)
     with engine.connect() as connection:
         rows = connection.execute(sa.select(target).order_by(target.c.id.desc())).mappings().all()
     frame = pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in target.columns])
@@ -593,7 +594,7 @@ def filled_at(runs: "pd.DataFrame") -> "pd.Timestamp | None":
 
 def version(engine: Engine) -> tuple[int, int]:
     """What changes whenever the facts may have changed: the key of every cache above the store."""
-    target = _table(models.Harvest)
+    target = table_of(models.Harvest)
     with engine.connect() as connection:
         newest, rows = connection.execute(sa.select(sa.func.max(target.c.id), sa.func.sum(target.c.changed))).one()
     return int(newest or 0), int(rows or 0)

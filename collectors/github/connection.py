@@ -29,12 +29,12 @@ class _Follows:
     url: str
 
     def getresponse(self) -> RequestsResponse:
-        answer: RequestsResponse = super().getresponse()  # type: ignore[misc]  # theirs
+        answer: RequestsResponse = super().getresponse()  # type: ignore[misc]  # a mixin: what it stands before has the method
         for _ in range(HOPS):
             if answer.status not in (301, 302, 307, 308):
                 break
             self.url = self._there(answer)
-            answer = super().getresponse()  # type: ignore[misc]  # theirs
+            answer = super().getresponse()  # type: ignore[misc]  # a mixin: what it stands before has the method
         if 300 <= answer.status < 400 and answer.status != 304:
             raise CollectorError(f"{self.host}: sends us from one place to the next: check the source's url")
         if answer.status == 202:  # PyGithub would ask again for ever

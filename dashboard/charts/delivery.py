@@ -114,45 +114,47 @@ def fail_rate(series: pd.DataFrame | None, pooled: float | None = None) -> Chart
     """
     if series is None or series.empty or not (series["n"] > 0).any():
         return None
-    told = in_weeks(series)
-    told = told[told["n"] > 0]
-    told = told.assign(
-        said=[theme.rate(value) for value in told["value"]],
-        interval=[f"{theme.rate(low)} to {theme.rate(high)}" for low, high in zip(told["low"], told["high"], strict=True)],
-    )
-    columns = ["week", "middle", "whole", "note", "n", "failed", "value", "low", "high", "said", "interval"]
-    dots, rules = toned(told, "warn", *columns), toned(told, "muted", *columns)
-    scale = alt.Scale(domain=[0, float(told["high"].max())], nice=False)
-    y = alt.Y("value:Q", scale=scale, axis=None)
-    size = alt.Size("n:Q", scale=alt.Scale(domain=[0, max(FEW, int(told["n"].max()))], range=[20, 260]), legend=None)
-    tooltip = [
-        *week_tooltips(),
+    told = _said(in_weeks(series[series["n"] > 0]))
+    columns = ["week", "middle", "whole", "note", "n", "failed", *SHARES]
+    tooltip = [*week_tooltips(), *_share_tooltips(), alt.Tooltip("failed:Q", title="Needed remediation")]
+    x, again = week_x(series, "middle", scaled=True), week_x(series, "middle")
+    return _shares(told[columns], x, again, tooltip, {f"all weeks {theme.rate(pooled)}": pooled})
+
+
+SHARES = ("value", "low", "high", "said", "interval")
+
+
+def _said(told: pd.DataFrame) -> pd.DataFrame:
+    """Shares and their intervals in words, too."""
+    interval = [f"{theme.rate(low)} to {theme.rate(high)}" for low, high in zip(told["low"], told["high"], strict=True)]
+    return told.assign(said=[theme.rate(value) for value in told["value"]], interval=interval)
+
+
+def _share_tooltips() -> list[alt.Tooltip]:
+    return [
         alt.Tooltip("said:N", title="Share"),
-        alt.Tooltip("failed:Q", title="Needed remediation"),
         alt.Tooltip("n:Q", title="Deployments"),
         alt.Tooltip("interval:N", title="95 % interval"),
     ]
+
+
+def _shares(
+    told: pd.DataFrame, x: alt.X, again: alt.X, tooltip: list[alt.Tooltip], lines: dict[str, float | None]
+) -> alt.LayerChart:
+    """Shares with their intervals at places along x, the dots the larger the more there are, hollow for fewer than five."""
+    scale = alt.Scale(domain=[0, float(told["high"].max())], nice=False)
     axis = alt.Axis(title="Change fail rate", format=".0%", tickCount=5)
-    intervals = (
-        alt.Chart(rules)
-        .mark_rule(strokeWidth=2)
-        .encode(
-            x=week_x(series, "middle", scaled=True),
-            y=alt.Y("low:Q", scale=scale, axis=axis),
-            y2="high:Q",
-            color=role(),
-            opacity=fading(0.55),
-            tooltip=tooltip,
-        )
-    )
+    low, y = alt.Y("low:Q", scale=scale, axis=axis), alt.Y("value:Q", scale=scale, axis=None)
+    size = alt.Size("n:Q", scale=alt.Scale(domain=[0, max(FEW, int(told["n"].max()))], range=[20, 260]), legend=None)
+    intervals = alt.Chart(toned(told, "muted", *told.columns)).mark_rule(strokeWidth=2)
+    intervals = intervals.encode(x=x, y=low, y2="high:Q", color=role(), opacity=fading(0.55), tooltip=tooltip)
 
     def points(part: pd.DataFrame, filled: bool) -> alt.Chart:
-        drawn = alt.Chart(part).mark_point(filled=filled, strokeWidth=2)
-        return drawn.encode(x=week_x(series, "middle"), y=y, size=size, color=role(), opacity=fading(), tooltip=tooltip)
+        drawn = alt.Chart(toned(part, "warn", *part.columns)).mark_point(filled=filled, strokeWidth=2)
+        return drawn.encode(x=again, y=y, size=size, color=role(), opacity=fading(), tooltip=tooltip)
 
-    many, few = points(dots[dots["n"] >= FEW], filled=True), points(dots[dots["n"] < FEW], filled=False)
-    line = levels({f"all weeks {theme.rate(pooled)}": pooled}, scale)
-    return layered(intervals, many, few, line).properties(height=HEIGHT)
+    many, few = points(told[told["n"] >= FEW], filled=True), points(told[told["n"] < FEW], filled=False)
+    return layered(intervals, many, few, levels(lines, scale)).properties(height=HEIGHT)
 
 
 def recovery(rows: pd.DataFrame | None, p50: float | None = None, p85: float | None = None, pick: bool = False) -> Chart | None:
@@ -228,34 +230,10 @@ def fail_rate_by_month(months: pd.DataFrame | None, pooled: float | None = None)
     told = months[(months["metric"] == "change_fail_rate") & (months["n"] > 0)]
     if told.empty:
         return None
-    told = told.assign(
-        said=[theme.rate(value) for value in told["value"]],
-        interval=[f"{theme.rate(low)} to {theme.rate(high)}" for low, high in zip(told["low"], told["high"], strict=True)],
+    told = _said(told).assign(
         named=[f"{month:%b %Y}" for month in told["month"]],
         note=["" if whole else "only a part of it lies in the window" for whole in told["whole"]],
     )
-    columns = ["named", "whole", "note", "n", "value", "low", "high", "said", "interval"]
-    scale = alt.Scale(domain=[0, float(told["high"].max())], nice=False)
     x = alt.X("named:O", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True))
-    tooltip = [
-        alt.Tooltip("named:N", title="Month"),
-        alt.Tooltip("note:N", title="Note"),
-        alt.Tooltip("said:N", title="Share"),
-        alt.Tooltip("n:Q", title="Deployments"),
-        alt.Tooltip("interval:N", title="95 % interval"),
-    ]
-    axis = alt.Axis(title="Change fail rate", format=".0%", tickCount=5)
-    intervals = (
-        alt.Chart(toned(told, "muted", *columns))
-        .mark_rule(strokeWidth=2)
-        .encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2="high:Q", color=role(), opacity=fading(0.55), tooltip=tooltip)
-    )
-    size = alt.Size("n:Q", scale=alt.Scale(domain=[0, max(FEW, int(told["n"].max()))], range=[20, 260]), legend=None)
-    y = alt.Y("value:Q", scale=scale, axis=None)
-
-    def points(part: pd.DataFrame, filled: bool) -> alt.Chart:
-        drawn = alt.Chart(toned(part, "warn", *columns)).mark_point(filled=filled, strokeWidth=2)
-        return drawn.encode(x=x, y=y, size=size, color=role(), opacity=fading(), tooltip=tooltip)
-
-    many, few = points(told[told["n"] >= FEW], True), points(told[told["n"] < FEW], False)
-    return layered(intervals, many, few, levels({f"all months {theme.rate(pooled)}": pooled}, scale)).properties(height=HEIGHT)
+    tooltip = [alt.Tooltip("named:N", title="Month"), alt.Tooltip("note:N", title="Note"), *_share_tooltips()]
+    return _shares(told[["named", "whole", "note", "n", *SHARES]], x, x, tooltip, {f"all months {theme.rate(pooled)}": pooled})

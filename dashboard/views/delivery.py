@@ -6,7 +6,6 @@ from dashboard import data, parts, tables, theme
 from dashboard.charts import delivery, ways
 from dashboard.parts import Tile
 from vsm.metrics import benchmarks
-from vsm.metrics.batch_size import by_size
 
 TILES = (
     Tile("Changes a deployment, median", "batch_size", "p50", theme.number, spark="p50", more="clearly more", less="clearly fewer"),
@@ -67,7 +66,7 @@ with st.grid(2, min_column_width=420):
         fail,
         "fail_rate_months",
     )
-bands = by_size(batch.rows, fail.rows.loc[fail.rows["failed"], "deployment"], lead.rows) if fail.n else batch.rows.iloc[:0]
+bands = measures.batches
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
     if bands.empty:

@@ -1,6 +1,7 @@
 """How a harvest runs: pages and cursors together, failures beside each other, a record of each."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -226,7 +227,7 @@ def test_a_rebuild_tells_the_facts_again_by_todays_rules_and_nothing_else_change
     harvested(Source("other", page("C-1")))
     harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1")), ("issues", "8", answer("A-2"))])))
     teller = Teller("jira")
-    now = lambda: datetime(2026, 3, 3, tzinfo=UTC)  # noqa: E731
+    now = partial(datetime, 2026, 3, 3, tzinfo=UTC)
     assert rebuild(shelf.engine, [teller, Source("other")], now) == [Rebuilt("jira", 2, 0, 0), Rebuilt("other", None)]
     teller.prefix = "X"
     assert rebuild(shelf.engine, [teller], now) == [Rebuilt("jira", 2, 2, 2)]
@@ -253,7 +254,7 @@ def test_a_source_that_has_no_turn_since_it_asked_to_wait_does_not_stop_the_othe
 def test_a_rebuild_beside_a_harvest_takes_nothing_back(shelf, harvested):
     from datetime import UTC, datetime
 
-    now = lambda: datetime(2026, 3, 3, tzinfo=UTC)  # noqa: E731
+    now = partial(datetime, 2026, 3, 3, tzinfo=UTC)
     harvested(Teller("jira", Page(raw=[("issues", "7", answer("A-1"))])))
     store.begin_harvest(shelf.engine, "jira", "made", "all", at=now())
     with store.transaction(shelf.engine) as connection:

@@ -16,7 +16,7 @@ A, B, C, M = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 
 def brought(facts: Facts, **rules: str) -> list[str]:
     """`d2 b, named`: what each deployment brought, by the first sign of its commit."""
-    found = deployed(facts, changes(facts, People.of(facts)), Config(dora=Dora(**rules))).brought  # type: ignore[arg-type]
+    found = deployed(facts, changes(facts, People.of(facts)), Config(dora=Dora(**rules))).brought
     short = found["change"].str.replace("shop@", "").str.replace("shop#", "#").str[:2]
     return sorted(found["deployment"] + " " + short + ", " + found["strength"])
 

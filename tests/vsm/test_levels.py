@@ -43,7 +43,7 @@ PAY-6 type=Epic: Todo 0
 
 
 def flow(facts: Facts, board: str = BOARD, **more: str) -> Flow:
-    return read(facts, parse(board, Path("vsm.toml")), **more)  # type: ignore[arg-type]  # a level
+    return read(facts, parse(board, Path("vsm.toml")), **more)
 
 
 def hour(time: pd.Timestamp) -> str:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from vsm.scope import Scope
+from vsm.scope import Scope, midnight
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,9 @@ def months(scope: Scope, zone: ZoneInfo) -> list[Month]:
     last = scope.end.tz_convert(zone).tz_localize(None)
     found = []
     for begin in pd.date_range(first, last, freq="MS", unit="us"):
-        start, after = (_instant(day, zone) for day in (begin, begin + pd.offsets.MonthBegin(1)))
+        start, after = (midnight(day, zone) for day in (begin, begin + pd.offsets.MonthBegin(1)))
         end = after - pd.Timedelta(microseconds=1)
         part = replace(scope, start=max(start, scope.start), end=min(end, scope.end))
         if part.start < part.end:
             found.append(Month(begin, part.start == start and part.end == end, part))
     return found
-
-
-def _instant(day: pd.Timestamp, zone: ZoneInfo) -> pd.Timestamp:
-    """A day's first moment, also where clocks skip midnight or have it twice."""
-    return day.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").as_unit("us")
