@@ -32,10 +32,10 @@ def dashboard(port: int, store: str, config: Path | None) -> None:
     # Behind an @ there are no keys and names of accounts.
     click.echo(f"Serving the dashboard of {store.rpartition('@')[2]} on http://localhost:{port} (stop it with Ctrl-C)", err=True)
     environment = os.environ | {"VSM_STORE": store} | ({"VSM_CONFIG": str(config)} if config else {})
-    # The rest of the server's options lie beside the script, in .streamlit/config.toml. Without -P a folder
+    # The rest of the server's options lie beside it, in .streamlit/config.toml. Without -P a folder
     # in the working folder that is called like one of our packages would be taken for it.
     flags = [f"--server.port={port}", f"--server.address={HOST}"]
-    arguments = [sys.executable, "-P", "-m", "streamlit", "run", str(HERE / "app.py"), *flags]
+    arguments = [sys.executable, "-P", "-m", "streamlit", "run", str(HERE / "serve.py"), *flags]
     # Streamlit takes this process's place, so that whoever stops us stops it.
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - no shell is what we want
 

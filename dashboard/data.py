@@ -15,17 +15,18 @@ import pandas as pd
 import streamlit as st
 
 from vsm import config as configuration
-from vsm import journal, pipeline, store
+from vsm import figures, journal, pipeline, store
 from vsm import measure as measuring
+from vsm import report as reports
 from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.experiments import METRICS, before_and_after
-from vsm.explain import rows_shown
+from vsm.explain import explanation, rows_shown
 from vsm.findings import findings
 from vsm.measure import Measures
 from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow
-from vsm.scope import Scope, instant
+from vsm.scope import Scope, instant, window
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
@@ -169,6 +170,33 @@ def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] 
     return before, after
 
 
+def document(**asked: str | None) -> dict[str, Any]:
+    """The report of a scope (stream, application, team, start, end: texts or None) as `vsm report` makes it.
+
+    Raises NothingYet, or UsageError for a scope, a store or a configuration that cannot be used.
+    """
+    key, configured = _key()
+    return _document(key, configured, tuple(sorted(asked.items())))
+
+
+def explainable() -> dict[str, str]:
+    """Every number that `explained` takes, with what it means."""
+    return figures.names()
+
+
+def explained(name: str, **asked: str | None) -> dict[str, Any]:
+    """The rows behind one number as `vsm explain` tells them. Raises as `document` does, and UsageError for no such number."""
+    key, configured = _key()
+    measured = _asked(key, configured, tuple(sorted(asked.items())))
+    try:
+        figure = measured.figure(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if figure is None:
+        raise UsageError(f"no metric {name!r}; expected one of {', '.join(figures.names())}")
+    return explanation(figure, measured.flow.people, configured.privacy.people)
+
+
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
     (place, file, *_), _ = _key()
@@ -224,8 +252,17 @@ def _engine(place: str, file: int) -> store.Engine:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
 def _flow(key: Key, _configured: Config) -> Flow:
+    return _read(key, _configured, None)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _flow_at(key: Key, _configured: Config, now: pd.Timestamp) -> Flow:
+    return _read(key, _configured, now)
+
+
+def _read(key: Key, _configured: Config, now: pd.Timestamp | None) -> Flow:
     engine = _engine(*key[:2])
-    flow = pipeline.read(store.facts(engine), _configured, harvested=store.filled_at(store.harvests(engine)))
+    flow = pipeline.read(store.facts(engine), _configured, now, harvested=store.filled_at(store.harvests(engine)))
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow
@@ -237,6 +274,24 @@ def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
         return measuring.measure(_flow(key, _configured), scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> Measures:
+    """What was measured of a scope that texts name: `end` is "now", as it is for the report."""
+    told = dict(asked)
+    try:
+        end = told.pop("end", None)
+        flow = _flow(key, _configured) if end is None else _flow_at(key, _configured, instant(end, _configured.zone, last=True))
+        start, last = window(flow.now, _configured.zone, told.pop("start", None), end)
+        return measuring.measure(flow, Scope(start, last, **told))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _document(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> dict[str, Any]:
+    return reports.document(_asked(key, _configured, asked), harvests())
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.
