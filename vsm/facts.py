@@ -7,7 +7,6 @@ nothing. A row is the whole fact: a column that a file does not have is missing 
 
 import json
 import os
-import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,8 @@ from vsm import store
 from vsm.errors import WorkError
 from vsm.facts_files import Fault, File, FolderError, Row, Unreadable, rows, shown
 from vsm.models import TABLES, Fact, Problem, RowError, columns, kind, validate
-from vsm.store import Connection, DBAPIError, Engine
+from vsm.outfiles import free_folder, whole_folder
+from vsm.store import Connection, DBAPIError, Engine, Facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -326,36 +326,32 @@ def dump(engine: Engine, folder: Path, force: bool = False) -> dict[str, int]:
     """Write every table as CSV, sorted by key, also those without rows; returns how many rows each has.
 
     Two stores with the same facts give the same bytes. Times are UTC with ``Z``, what is missing is
-    an empty cell. Each file is written aside first and then takes its name. Raises FolderError for
+    an empty cell. Files are written aside first and then take their names. Raises UsageError for
     a file that is there already (unless `force`), and where the folder cannot be written.
     """
-    _free(folder, force)
+    ready(folder, force)
     facts = store.facts(engine)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder, prefix=".export-"))
-        try:
-            for name, table in TABLES.items():
-                _write(draft / f"{name}.csv", getattr(facts, name), table)
-            for name in TABLES:
-                os.replace(draft / f"{name}.csv", folder / f"{name}.csv")
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise FolderError(f"{folder}: cannot be written ({error.strerror}); give another folder") from None
+    write(facts, folder, force)
     return facts.counts()
 
 
-def _free(folder: Path, force: bool) -> None:
-    """Refuse a folder in which the export would replace files unasked, or leave two files for one table."""
-    if folder.exists() and not folder.is_dir():
-        raise FolderError(f"{folder} is a file; expected a folder, or none yet")
-    there = [f"{name}.csv" for name in TABLES if (folder / f"{name}.csv").exists()]
-    if there and not force:
-        raise FolderError(f"{folder} already has {', '.join(there)}: give another folder, or --force to replace them")
+def ready(folder: Path, force: bool, more: Iterable[str] = ()) -> None:
+    """Refuse a folder in which an export would replace files unasked, or leave two files for one table."""
+    free_folder(folder, [*(f"{name}.csv" for name in TABLES), *more], force)
     beside = [f"{name}.jsonl" for name in TABLES if (folder / f"{name}.jsonl").exists()]
     if beside:
         raise FolderError(f"{folder} has {', '.join(beside)}, which would tell a table twice: remove it, or give another folder")
+
+
+def write(facts: Facts, folder: Path, force: bool = False, more: Mapping[str, str] | None = None) -> None:
+    """Write facts as `dump` does; `more`: texts of other files that belong to them, by name."""
+    texts = more or {}
+    ready(folder, force, texts)
+    with whole_folder(folder, [*(f"{name}.csv" for name in TABLES), *texts], force) as draft:
+        for name, table in TABLES.items():
+            _write(draft / f"{name}.csv", getattr(facts, name), table)
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8")
 
 
 def _write(path: Path, frame: "pd.DataFrame", table: type[Fact]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from vsm import cli, facts, store
-from vsm.errors import WorkError
+from vsm.errors import UsageError, WorkError
 from vsm.facts import FolderError
 from vsm.models import RESULTS, TABLES, Fact, columns, kind, required
 
@@ -461,7 +461,7 @@ def test_export_replaces_files_only_when_told_to(engine: Engine, tmp_path: Path)
     out = tmp_path / "out"
     facts.dump(engine, out)
     before = contents(out)
-    with pytest.raises(FolderError, match="--force"):
+    with pytest.raises(UsageError, match="--force"):
         facts.dump(engine, out)
     (out / "tickets.csv").write_text("old")
     facts.dump(engine, out, force=True)
@@ -476,7 +476,7 @@ def test_export_leaves_no_table_told_twice(engine: Engine, folder: Path) -> None
 
 def test_export_to_a_file_is_refused(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(FolderError, match="is a file"):
+    with pytest.raises(UsageError, match="is a file"):
         facts.dump(engine, tmp_path / "out", force=True)
 
 
@@ -487,7 +487,7 @@ def test_an_export_that_fails_leaves_nothing_half_written(engine: Engine, tmp_pa
     (out / "builds.csv").unlink()
     (out / "builds.csv").mkdir()  # a name that cannot be taken
     (out / "builds.csv" / "x").write_text("")
-    with pytest.raises(FolderError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         facts.dump(engine, out, force=True)
     shutil.rmtree(out / "builds.csv")
     assert contents(out) == {name: content for name, content in before.items() if name != "builds.csv"}
