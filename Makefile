@@ -17,7 +17,7 @@ demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT
 	$(VSM) import sample_data/facts --store $(DEMO)
 	$(VSM) dashboard --port $(PORT) --store $(DEMO) --config sample_data/vsm.toml
 
-test: $(VENV)/test.stamp browser peers lint  ## everything that must hold
+test: $(VENV)/test.stamp browser peers flow-peers lint  ## everything that must hold
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/test.stamp peers flow-peers  ## figures as ratios against a peer or a floor measured in the same run
@@ -36,7 +36,7 @@ peers: $(NODE_MODULES)/peers.stamp $(PEERS)/recorded/peers.stamp  ## other peopl
 	@command -v prometheus >/dev/null || .ci/packages prometheus || test -z "$$CI"
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || .ci/packages libfaketime || test -z "$$CI"
 
-flow-peers: .peers/pm4py.stamp  ## pm4py in an environment of its own, for `make bench`
+flow-peers: .peers/pm4py.stamp  ## pm4py in an environment of its own (550 MB), which reads our exports in the tests
 
 flow-peers-old: .peers/jira-agile-metrics.stamp  ## jira-agile-metrics 0.24, which needs Python 3.11 and pandas 1, for the golden answers
 

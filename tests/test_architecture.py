@@ -19,6 +19,8 @@ MAY_IMPORT = {
 }
 SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
 SQL_ROOM = ("vsm/store.py", "vsm/sqlite_store.py", "vsm/journal.py", "vsm/models.py", "vsm/migrations/")
+# An export that is a SQLite file of somebody else's schema: it never opens the store, and no other file writes its tables.
+SQL_EXPORTS = ("vsm/ocel_sqlite.py",)
 CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
 DRAWING = {"streamlit", "altair"}
 CLOCK_ROOM = ("dashboard/data.py", "collectors/harvest.py", "vsm/facts_commands.py", "vsm/event_commands.py")
@@ -61,9 +63,14 @@ def test_arrows_point_towards_the_model(path):
     assert [name for name in ours if not under(name, MAY_IMPORT[package])] == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not room(path).startswith(SQL_ROOM)], ids=room)
+@pytest.mark.parametrize("path", [path for path in FILES if not room(path).startswith((*SQL_ROOM, *SQL_EXPORTS))], ids=room)
 def test_sql_stays_in_the_store(path):
     assert [name for name in imports(path) if name.split(".")[0] in SQL] == []
+
+
+@pytest.mark.parametrize("name", SQL_EXPORTS)
+def test_an_export_with_sql_of_its_own_knows_no_store(name):
+    assert [one for one in imports(ROOT / name) if one.split(".")[0] in SQL - {"sqlite3"} or one.startswith("vsm.store")] == []
 
 
 @pytest.mark.parametrize("path", of("vsm"), ids=room)

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from vsm.cli import common
 from vsm.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFINITIONS = ("vsm", "devlake", "middleware")
 LEVELS = ("sub-task", "item", "parent", "epic")
@@ -111,10 +113,30 @@ def measured(
     definition: Any,
     policy: Any,
     level: Any = None,
-) -> tuple[Any, pd.DataFrame]:
+) -> "tuple[Any, pd.DataFrame]":
     """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
+    from vsm import measure
+
+    flow, scope, harvests = asked(store, config, stream, application, team, start, end, level)
+    try:
+        return measure.measure(flow, scope, policy, definition), harvests
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def asked(
+    store: str,
+    config: Path | None,
+    stream: str | None,
+    application: str | None,
+    team: str | None,
+    start: str | None,
+    end: str | None,
+    level: Any = None,
+) -> "tuple[Any, Any, pd.DataFrame]":
+    """What the store's facts tell, the scope that options name, and the store's harvests; nothing is measured yet."""
     from vsm import config as configuration
-    from vsm import measure, pipeline
+    from vsm import pipeline
     from vsm import store as stores
     from vsm.scope import Scope, instant, window
 
@@ -127,7 +149,6 @@ def measured(
         if flow.now is None:
             raise UsageError(f"the store {place} holds no facts yet: fill it with `vsm collect` or `vsm import FOLDER`")
         first, last = window(flow.now, told.zone, start, end)
-        scope = Scope(first, last, stream=stream, application=application, team=team)
-        return measure.measure(flow, scope, policy, definition), harvests
+        return flow, Scope(first, last, stream=stream, application=application, team=team), harvests
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -8,6 +8,7 @@ import click
 from vsm import facts
 from vsm.cli import common
 from vsm.errors import WorkError
+from vsm.export_commands import export_csv, export_ocel, export_xes
 from vsm.store import opened
 
 
@@ -51,3 +52,7 @@ def export_facts(folder: Path, force: bool, store: str, config: Path | None) -> 
     with opened(store, create=False) as engine:
         counts = facts.dump(engine, folder, force)
     click.echo(f"{folder}: {sum(counts.values()):,} rows in {len(counts)} files")
+
+
+for _command in (export_ocel, export_xes, export_csv):
+    export.add_command(_command)

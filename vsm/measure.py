@@ -169,6 +169,16 @@ def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Defini
     return presets.applied(whole, definition, apart)
 
 
+def within(told: Flow, scope: Scope) -> "tuple[tuple[StreamFlow, ...], pd.DataFrame, Delivery]":
+    """What a scope speaks of, with all of its history and nothing measured: its streams, its items (with ``stream``), its delivery.
+
+    Raises ValueError as `measure` does.
+    """
+    chosen = _streams(told, scope)
+    items = pd.concat([_within(one.items, scope).assign(stream=one.name) for one in chosen], ignore_index=True)
+    return chosen, items, _delivery(told, _applications(told, chosen, items, scope), items, scope)
+
+
 def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
     """The streams of a scope. Raises ValueError for a name that nothing has."""
     teams = {team for one in told.streams for team in one.items["team"].dropna()}
