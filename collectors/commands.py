@@ -14,6 +14,7 @@ import click
 from collectors.base import Collector, CollectorError, Context, ReadsAhead
 from collectors.handles import Handles, handles, store_file
 from collectors.progress import on_a_terminal, watcher
+from collectors.progress_file import Record, Recorded, recorded
 from collectors.sources import collectors
 from vsm import sqlite_store
 from vsm.cli import common
@@ -38,19 +39,31 @@ release_tags = "v*"
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--since", metavar="DATE", help="Only what happened since: a date, or an instant with an offset.")
 @click.option("--full", is_flag=True, help="Read everything again, not only the news.")
+@click.option(
+    "--progress",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Tell a JSON file how it goes, for a program.",
+)
 @common
-def collect(sources: tuple[str, ...], since: str | None, full: bool, store: str, config: Path | None) -> None:
+def collect(
+    sources: tuple[str, ...], since: str | None, full: bool, progress: Path | None, store: str, config: Path | None
+) -> None:
     """Harvest the configured sources, by kind or name: all of them where none is named.
 
     A second run reads only the news. One source down does not stop the others.
     """
-    told = _configured(load(config), sources)
-    context = context_of(told, store, _instant(since, told.zone) if since else None)
-    with _seldom_cleared():
-        outcomes = _harvested(collectors(told, sources, context), store, full, context.who, told.people)
-    for outcome in outcomes:
-        _tell(outcome)
-    _fail([outcome for outcome in outcomes if outcome.error is not None], len(outcomes))
+    with recorded(progress) as record:
+        told = _configured(load(config), sources)
+        context = context_of(told, store, _instant(since, told.zone) if since else None)
+        ready = collectors(told, sources, context)
+        if record:
+            record.planned([one.name for one in ready])
+        with _seldom_cleared():
+            outcomes = _harvested(ready, store, full, context.who, told.people, record)
+        for outcome in outcomes:
+            _tell(outcome)
+        _fail([outcome for outcome in outcomes if outcome.error is not None], len(outcomes))
 
 
 def context_of(told: Config, store: str, since: datetime | None = None) -> Context:
@@ -76,7 +89,9 @@ def _seldom_cleared() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, people: Mapping[str, Sequence[str]]) -> list["Outcome"]:
+def _harvested(
+    ready: list[Collector], url: str, full: bool, who: Handles, people: Mapping[str, Sequence[str]], record: Record | None
+) -> list["Outcome"]:
     first = next(iter(ready), None)
     if isinstance(first, ReadsAhead) and _is_new(url):
         first.ahead()
@@ -89,7 +104,7 @@ def _harvested(ready: list[Collector], url: str, full: bool, who: Handles, peopl
     checked_key(engine, who)
     told_by_hand(engine, people, who)
     with watcher() as watching:
-        outcomes = harvest(engine, ready, watching, full, who=who)
+        outcomes = harvest(engine, ready, Recorded(record, watching) if record else watching, full, who=who)
     if not new:
         engine.dispose()
     return outcomes
