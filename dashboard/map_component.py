@@ -1,4 +1,6 @@
-"""The map on a page: a Streamlit component that shows the SVG and gives back the stage that was chosen."""
+"""The map on a page: a Streamlit component that shows the SVG and gives back what was chosen on it."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -19,12 +21,12 @@ _CSS = """
 
 # Runs again with each rerun and each change of theme: it draws anew only what changed, and focus and place stay.
 _JS = """
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".vsm-map");
-  // A choice draws the map anew: without this the keyboard would lose its place.
-  const focused = root.getRootNode().activeElement?.dataset?.stage;
+  const keyOf = (one) => one?.dataset?.group ?? one?.dataset?.stage;
+  // A choice draws the map anew: without this the keyboard would lose its place. What opens a group closes it, too.
+  const focused = keyOf(root.getRootNode().activeElement);
   if (root.drawn !== data.svg) {
-    const focused = root.getRootNode().activeElement?.dataset?.stage;
     const scrolled = root.scrollLeft;
     root.innerHTML = data.svg;
     root.drawn = data.svg;
@@ -35,26 +37,29 @@ export default function ({ data, parentElement, setStateValue }) {
       drawing.style.maxWidth = 1.15 * wide + "px";
     }
     root.scrollLeft = scrolled;
-    const again = [...root.querySelectorAll(".stage")].find((stage) => stage.dataset.stage === focused);
-    if (again) again.focus({ preventScroll: true });
   }
   const stages = [...root.querySelectorAll(".stage")];
-  if (focused !== undefined) stages.find((stage) => stage.dataset.stage === focused)?.focus({ preventScroll: true });
+  if (focused !== undefined) stages.find((one) => keyOf(one) === focused)?.focus({ preventScroll: true });
   const press = (name) => {
-    for (const stage of stages) stage.setAttribute("aria-pressed", String(stage.dataset.stage === name));
+    for (const one of stages) {
+      if (one.dataset.stage !== undefined) one.setAttribute("aria-pressed", String(one.dataset.stage === name));
+    }
   };
-  const choose = (stage) => {
-    const name = stage.getAttribute("aria-pressed") === "true" ? null : stage.dataset.stage;
+  const choose = (one) => {
+    if (one.dataset.group !== undefined) return setTriggerValue("group", one.dataset.group);
+    if (data.once) return setTriggerValue("picked", one.dataset.stage);
+    const name = one.getAttribute("aria-pressed") === "true" ? null : one.dataset.stage;
     press(name);
     setStateValue("stage", name);
   };
   press(data.selected);
-  stages.forEach((stage, place) => {
-    stage.onclick = () => choose(stage);
-    stage.onkeydown = (event) => {
+  stages.forEach((one, place) => {
+    one.onclick = () => choose(one);
+    one.onkeydown = (event) => {
       const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: stages.length - 1 }[event.key];
       if (to !== undefined) stages[Math.min(Math.max(to, 0), stages.length - 1)].focus();
-      else if (event.key === "Enter" || event.key === " ") choose(stage);
+      else if (event.key === "Enter" || event.key === " ") choose(one);
+      else if (event.key === "Escape" && one.getAttribute("aria-pressed") === "true") choose(one);
       else return;
       event.preventDefault();
     };
@@ -65,20 +70,45 @@ export default function ({ data, parentElement, setStateValue }) {
 _component = st.components.v2.component("value_stream_map", html=_HTML, css=_CSS, js=_JS)
 
 
-def chosen_stage(key: str) -> str | None:
-    """The stage that is chosen on the map with this key, before it is drawn."""
+def chosen_stage(key: str, otherwise: str | None = None) -> str | None:
+    """The stage that is chosen on the map with this key, before it is drawn; `otherwise` where nobody has chosen there yet."""
     state = st.session_state.get(key)
-    return state.get("stage") if isinstance(state, dict) else None
+    return state.get("stage") if isinstance(state, dict) else otherwise
 
 
-def value_stream_map(svg: str, selected: str | None = None, key: str = "value_stream_map") -> str | None:
+def value_stream_map(
+    svg: str, selected: str | None = None, key: str = "value_stream_map", on_group: Callable[[str | None], None] | None = None
+) -> str | None:
     """Show a map (`dashboard.map.value_stream_svg`) and give the stage that is chosen on it, None for none.
 
     `selected`: the stage to show as chosen where nobody has chosen one yet. Choosing a chosen stage
-    again lets go of it. A choice that another map left behind, of a stage that this one has not, is none.
+    again, or Escape, lets go of it. A choice that another map left behind, of a stage that this one
+    has not, is none. `on_group`: called with the name of a group that is to be opened or closed.
     """
-    shown = chosen_stage(key) if key in st.session_state else selected
+    shown = chosen_stage(key, selected)
+
+    def _group() -> None:
+        if on_group is not None:
+            on_group(st.session_state[key].group)
+
     chosen = _component(
-        key=key, data={"svg": svg, "selected": shown}, default={"stage": selected}, on_stage_change=lambda: None
+        key=key,
+        data={"svg": svg, "selected": shown, "once": False},
+        default={"stage": selected},
+        on_stage_change=lambda: None,
+        on_group_change=_group,
+        on_picked_change=lambda: None,
     ).stage
     return chosen if chosen is not None and f'data-stage="{escaped(chosen)}"' in svg else None
+
+
+def pick_on_map(svg: str, key: str) -> str | None:
+    """Show a map on which nothing stays chosen, and give the stage that was picked just now, None for none."""
+    return _component(
+        key=key,
+        data={"svg": svg, "selected": None, "once": True},
+        default={"stage": None},
+        on_stage_change=lambda: None,
+        on_group_change=lambda: None,
+        on_picked_change=lambda: None,
+    ).picked

@@ -1,9 +1,12 @@
 """Value stream: where does work wait?"""
 
+from functools import partial
+
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
+from dashboard import data, map_state, parts, tables, theme
 from dashboard import map as drawing
+from dashboard.map.groups import RULE, grouped
 from dashboard.map_component import chosen_stage, value_stream_map
 from dashboard.parts import Tile
 from vsm import figures
@@ -27,7 +30,10 @@ def stream(name: str, one: Measures) -> None:
         return
     key = f"map_{name}"
     efficiency = one.figures["flow_efficiency"]
-    told = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
+    whole = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
+    names = grouped(whole).names
+    told = grouped(whole, map_state.opened(name, names)).told
+    chosen = chosen_stage(key, map_state.chosen(name, list(one.graph)))
     with st.container(border=True, key=f"card_{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.header(parts.text(name), anchor=False, width="content")
@@ -35,7 +41,11 @@ def stream(name: str, one: Measures) -> None:
         st.markdown(parts.text(one.constraint.why))
         for note in one.workflow.notes if one.workflow else ():
             st.caption(parts.text(note))
-        stage = value_stream_map(drawing.value_stream_svg(told, selected=chosen_stage(key)), key=key)
+        svg = drawing.value_stream_svg(told, selected=chosen)
+        stage = value_stream_map(svg, chosen, key, on_group=partial(map_state.toggle, name))
+        map_state.choose(name, stage)
+        if names:
+            st.caption(RULE)
         if stage is None:
             st.caption("Choose a stage to see which items are in it, and the visits behind its numbers.")
     if stage is not None:
