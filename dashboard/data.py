@@ -6,7 +6,9 @@ must not be changed.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard import harvest
+from dashboard.harvest import Harvest
 from vsm import config as configuration
 from vsm import figures, journal, pipeline, store
 from vsm import measure as measuring
 from vsm import report as reports
-from vsm.config import Config
+from vsm.config import Config, Level
+from vsm.deployed import applications
 from vsm.errors import UsageError
 from vsm.experiments import METRICS, before_and_after
 from vsm.explain import explanation, rows_shown
@@ -35,12 +40,20 @@ Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version,
 
 @dataclass(frozen=True)
 class Choice:
-    """What a viewer chose: a stream and a team (None for all), the window's weeks, and whether to compare."""
+    """What a viewer chose: a stream and a team (None for all), the window's weeks, and whether to compare.
+
+    Beside them an application, of which tickets the maps are (None: as configured), and the first and the last day of
+    a window that does not end with the newest fact.
+    """
 
     stream: str | None
     team: str | None
     weeks: int
     compare: bool
+    application: str | None = None
+    level: Level | None = None
+    first: date | None = None
+    last: date | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,8 @@ class Known:
     last_read: pd.Timestamp | None
     days_old: int | None
     zone: str
+    applications: tuple[str, ...] = ()
+    has_parts: bool = False
 
     @property
     def stale(self) -> bool:
@@ -89,25 +104,27 @@ def known() -> Known:
         last_read=None if pd.isna(last) else last,
         days_old=None if pd.isna(last) else (datetime.now(UTC) - last).days,
         zone=flow.config.timezone,
+        applications=tuple(sorted(applications(flow.facts))),
+        has_parts=bool(flow.facts.tickets["parent"].notna().any()),
     )
 
 
 def told() -> Flow:
     """Everything that is derived from the store. Raises as `known` does."""
     key, configured = _key()
-    return _flow(key, configured)
+    return _flow(key, configured, None, None)
 
 
 def measures(choice: Choice) -> Measures:
-    """What was measured of a choice, in the window that ends with the newest fact."""
+    """What was measured of a choice, in the window that ends with the newest fact or on the day that was chosen."""
     key, configured = _key()
-    return _measures(key, configured, choice.stream, choice.team, choice.weeks, before=False)
+    return _measures(key, configured, replace(choice, compare=True), before=False)
 
 
 def measures_before(choice: Choice) -> Measures:
     """The same of the period of the same length before."""
     key, configured = _key()
-    return _measures(key, configured, choice.stream, choice.team, choice.weeks, before=True)
+    return _measures(key, configured, replace(choice, compare=True), before=True)
 
 
 def said(choice: Choice) -> list[str]:
@@ -123,12 +140,14 @@ def notes(choice: Choice) -> pd.DataFrame:
 def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
     """Write down what happened on a day, or from one day to another. Raises ValueError with a sentence."""
     at, until = _day(first), None if last is None else _day(last, end=True)
-    journal.add_note(_opened(), text, at, until=until, stream=stream, kind=kind, now=datetime.now(UTC))
+    with _written() as engine:
+        journal.add_note(engine, text, at, until=until, stream=stream, kind=kind, now=datetime.now(UTC))
 
 
 def remove_note(key: int) -> None:
     """Take a note back."""
-    journal.remove_note(_opened(), key)
+    with _written() as engine:
+        journal.remove_note(engine, key)
 
 
 def experiments(choice: Choice) -> pd.DataFrame:
@@ -138,18 +157,22 @@ def experiments(choice: Choice) -> pd.DataFrame:
 
 def add_experiment(title: str, hypothesis: str, metric: str, first: date, last: date | None, stream: str | None) -> None:
     """Write down what is tried from a day on. Raises ValueError with a sentence."""
-    ended = None if last is None else _day(last, end=True)
-    journal.add_experiment(_opened(), title, hypothesis, metric, _day(first), ended_at=ended, stream=stream, now=datetime.now(UTC))
+    began, ended, now = _day(first), None if last is None else _day(last, end=True), datetime.now(UTC)
+    with _written() as engine:
+        journal.add_experiment(engine, title, hypothesis, metric, began, ended_at=ended, stream=stream, now=now)
 
 
 def end_experiment(key: int, last: date) -> None:
     """Say on which day an experiment ended."""
-    journal.end_experiment(_opened(), key, _day(last, end=True))
+    at = _day(last, end=True)
+    with _written() as engine:
+        journal.end_experiment(engine, key, at)
 
 
 def remove_experiment(key: int) -> None:
     """Take an experiment back."""
-    journal.remove_experiment(_opened(), key)
+    with _written() as engine:
+        journal.remove_experiment(engine, key)
 
 
 def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] | None:
@@ -163,7 +186,8 @@ def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] 
         return None
     if experiment["metric"] not in METRICS:
         raise UsageError(f"there is no number {experiment['metric']!r} to judge it by")
-    windows = before_and_after(Scope(now, now, stream=stream, team=choice.team), experiment["started_at"], experiment["ended_at"])
+    scope = Scope(now, now, stream=stream, application=choice.application, team=choice.team)
+    windows = before_and_after(scope, experiment["started_at"], experiment["ended_at"])
     if windows is None:
         return None
     before, after = (_window(key, configured, one).figures[experiment["metric"]] for one in windows)
@@ -203,6 +227,35 @@ def harvests() -> pd.DataFrame:
     return store.harvests(_engine(place, file))
 
 
+def news() -> tuple[int, int] | None:
+    """What changes when facts have changed, and not when a harvest only begins; None while there is no store or no answer."""
+    try:
+        (_, file, (_, changed), _), _ = _key()
+    except (NothingYet, UsageError):
+        return None
+    return file, changed
+
+
+def sources() -> tuple[str, ...]:
+    """The names of the sources that are configured. Raises ConfigError."""
+    return tuple(one.name for one in config().sources)
+
+
+def harvesting() -> Harvest | None:
+    """How the harvest goes that was started from a page, or how the last one ended."""
+    return harvest.state(url(), datetime.now(UTC))
+
+
+def begin_harvest() -> None:
+    """Start a harvest of every source. Raises UsageError with a sentence where that cannot be."""
+    harvest.begin(url(), os.environ.get(CONFIG))
+
+
+def stop_harvest() -> None:
+    """Ask the running harvest to end."""
+    harvest.stop(url())
+
+
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with people as the configuration lets them be shown."""
     flow = told()
@@ -219,6 +272,15 @@ def _opened() -> store.Engine:
     return _engine(place, file)
 
 
+@contextmanager
+def _written() -> Iterator[store.Engine]:
+    """The store to write into. Raises ValueError with a sentence where it does not take what is written."""
+    try:
+        yield _opened()
+    except store.DBAPIError as error:
+        raise ValueError(f"the store does not take it now ({error.orig})") from None
+
+
 def _day(day: date, end: bool = False) -> datetime:
     """A day's first or last moment in the reporting zone."""
     return instant(day.isoformat(), told().config.zone, last=end).to_pydatetime()
@@ -230,10 +292,20 @@ def _key() -> tuple[Key, Config]:
     file = _file(place)
     if file is None:
         raise NothingYet(f"There is no store at {place} yet.")
-    version = store.version(_engine(place, file))
+    try:
+        version = store.version(_engine(place, file))
+    except store.DBAPIError as error:
+        raise _unread(place, error) from None
     if version[0] == 0:
         raise NothingYet(f"The store at {_engine(place, file).url} holds nothing yet.")
     return (place, file, version, configured.model_dump_json()), configured
+
+
+def _unread(place: str, error: Exception) -> UsageError:
+    """Why a store cannot be read, and what to do; without keys and names of accounts."""
+    why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    does = "another program holds it: end that, or wait" if "locked" in why else "see that it is there and whole"
+    return UsageError(f"the store {place.rpartition('@')[2]} cannot be read now ({why}): {does}, then load this page again")
 
 
 def _file(place: str) -> int | None:
@@ -250,28 +322,28 @@ def _engine(place: str, file: int) -> store.Engine:
     return store.open_store(place, create=False)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the store …")
-def _flow(key: Key, _configured: Config) -> Flow:
-    return _read(key, _configured, None)
+@st.cache_resource(max_entries=1, show_spinner="1 of 3: reading the facts from the store …")
+def _facts(place: str, file: int, version: tuple[int, int]) -> store.Facts:
+    return store.facts(_engine(place, file))
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _flow_at(key: Key, _configured: Config, now: pd.Timestamp) -> Flow:
-    return _read(key, _configured, now)
-
-
-def _read(key: Key, _configured: Config, now: pd.Timestamp | None) -> Flow:
+@st.cache_resource(max_entries=3, show_spinner="2 of 3: linking tickets, changes and deployments, and following each item …")
+def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     engine = _engine(*key[:2])
-    flow = pipeline.read(store.facts(engine), _configured, now, harvested=store.filled_at(store.harvests(engine)))
+    try:
+        facts, harvested = _facts(*key[:3]), store.filled_at(store.harvests(engine))
+    except store.DBAPIError as error:
+        raise _unread(key[0], error) from None
+    flow = pipeline.read(facts, _configured, now, harvested, level)
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow
 
 
-@st.cache_resource(max_entries=12, show_spinner="Measuring …")
+@st.cache_resource(max_entries=12, show_spinner="Measuring what was tried …")
 def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
     try:
-        return measuring.measure(_flow(key, _configured), scope)
+        return measuring.measure(_flow(key, _configured, None, None), scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -282,7 +354,8 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
     told = dict(asked)
     try:
         end = told.pop("end", None)
-        flow = _flow(key, _configured) if end is None else _flow_at(key, _configured, instant(end, _configured.zone, last=True))
+        now = None if end is None else instant(end, _configured.zone, last=True)
+        flow = _flow(key, _configured, None, now)
         start, last = window(flow.now, _configured.zone, told.pop("start", None), end)
         return measuring.measure(flow, Scope(start, last, **told))
     except ValueError as error:
@@ -295,11 +368,19 @@ def _document(key: Key, _configured: Config, asked: tuple[tuple[str, str | None]
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.
-@st.cache_resource(max_entries=24, show_spinner="Measuring …")
-def _measures(key: Key, _configured: Config, stream: str | None, team: str | None, weeks: int, before: bool) -> Measures:
-    flow = _flow(key, _configured)
-    scope = Scope(flow.now - pd.Timedelta(weeks=weeks), flow.now, stream=stream, team=team)
+@st.cache_resource(max_entries=24, show_spinner="3 of 3: measuring the period …")
+def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Measures:
+    whose = {"stream": choice.stream, "application": choice.application, "team": choice.team}
     try:
+        if choice.first is None or choice.last is None:
+            flow = _flow(key, _configured, choice.level, None)
+            scope = Scope(flow.now - pd.Timedelta(weeks=choice.weeks), flow.now, **whose)
+        else:  # as a report from a day to a day: nothing is known that came later
+            first, last = (
+                instant(choice.first.isoformat(), _configured.zone),
+                instant(choice.last.isoformat(), _configured.zone, True),
+            )
+            flow, scope = _flow(key, _configured, choice.level, last), Scope(first, last, **whose)
         return measuring.measure(flow, scope.before() if before else scope)
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -2,17 +2,20 @@
 
 import logging
 import secrets
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import FragmentHandledException
 
-from dashboard import data, filters, tables, theme
+from dashboard import data, filters, live, tables, theme
 from dashboard.charts.marks import Chart, annotated
 from dashboard.data import Choice, Known, NothingYet
+from dashboard.words import day as day
+from dashboard.words import local as local
+from dashboard.words import text as text
 from vsm.errors import UsageError
 from vsm.measure import Measures
 from vsm.metrics.compare import Comparison, compare
@@ -22,9 +25,6 @@ WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
 NOT_ZERO = "No data for this in the window. That is not the same as zero."
 GOOD_COVERAGE = 0.8  # below this a number speaks of so little that the line above every page says so in orange
-# As entities and not with backslashes: Streamlit turns \:material/home\: into an icon.
-SIGNS = [sign for sign in string.punctuation if sign not in ",;%'\"/?"]
-ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in SIGNS} | {"\n": " ", "\r": " "})
 
 
 # The head of a page. ---------------------------------------------------------------------------------------------------
@@ -39,20 +39,19 @@ def head(question: str) -> tuple[Choice, Measures]:
         measures = data.measures(choice)
     except NothingYet as nothing:
         no_source(str(nothing))
+        live.news(by_itself=True)
         st.stop()
     except UsageError as error:
         st.warning(text(str(error)), icon=":material/build:")
         st.stop()
     freshness(known, measures, trust=question != TRUST)
+    live.news()
+    if question != TRUST and (known.stale or live.running()):
+        live.panel()
     if not any(figure.n for figure in measures.figures.values()):
         no_rows(known, choice, measures)
         st.stop()
     return choice, measures
-
-
-def text(said: str) -> str:
-    """Text from outside, so that it stays text where Streamlit reads Markdown."""
-    return said.translate(ENTITIES)
 
 
 def freshness(known: Known, measures: Measures, trust: bool) -> None:
@@ -82,16 +81,6 @@ def _last_read(known: Known) -> str:
     return f"Last read {text(local(known.last_read, known.zone))}{ago}"
 
 
-def local(time: pd.Timestamp, zone: str) -> str:
-    """A time in the reporting zone, as people write it."""
-    return f"{time.tz_convert(zone):%-d %b %Y, %H:%M}"
-
-
-def day(time: pd.Timestamp, zone: str) -> str:
-    """A day in the reporting zone, as people write it."""
-    return f"{time.tz_convert(zone):%-d %b %Y}"
-
-
 def maps(choice: Choice, measures: Measures) -> list[tuple[str, Measures]]:
     """The scopes that have a map of stages, with their streams' names."""
     alone = choice.stream or (measures.workflow.name if measures.workflow else "All work")
@@ -117,6 +106,7 @@ def only_button(stream: str, measures: Measures) -> None:
 def no_source(missing: str) -> None:
     """Nothing was ever read: what is needed, and the commands that bring it."""
     st.info(f"{text(missing)} Nothing is broken: it has only not been given anything to look at.", icon=":material/database:")
+    live.panel()
     st.header("Bring in data, one of three ways", anchor=False)
     ways = (
         ("Look at the sample", "A fictional organisation's year, with what was planted in it.", "make demo"),
@@ -129,13 +119,14 @@ def no_source(missing: str) -> None:
                 st.subheader(title, anchor=False)
                 st.caption(what)
                 st.code(commands, language="bash")
-    st.caption("Then load this page again. The terminal that serves it says which store it looks at.")
+    st.caption("This page shows it as soon as it is there. The terminal that serves it says which store it looks at.")
 
 
 def no_rows(known: Known, choice: Choice, measures: Measures) -> None:
     """There is data, but none of it is in what was chosen."""
     scope = measures.scope
-    of = " and ".join(f"{what} {name}" for what, name in (("stream", choice.stream), ("team", choice.team)) if name) or "everything"
+    whose = (("stream", choice.stream), ("team", choice.team), ("application", choice.application))
+    of = " and ".join(f"{what} {name}" for what, name in whose if name) or "everything"
     read = "never" if known.last_read is None else local(known.last_read, known.zone)
     st.info(
         text(
@@ -148,16 +139,19 @@ def no_rows(known: Known, choice: Choice, measures: Measures) -> None:
     with st.container(horizontal=True):
         if filters.PERIODS[filters.LONGEST] > choice.weeks:
             st.button(f"Show {filters.LONGEST}", on_click=filters.widen, icon=":material/date_range:", type="primary")
-        if choice.stream or choice.team:
+        if choice.stream or choice.team or choice.application:
             st.button("Show all streams and teams", on_click=filters.everybody, icon=":material/filter_alt_off:")
 
 
 def failed(error: Exception) -> None:
     """Something is broken: a sentence with a number that is in the log, too."""
+    if isinstance(error, FragmentHandledException):  # a part of the page that has said so itself
+        return
     number = secrets.token_hex(4)
     logging.getLogger("dashboard").error("error %s", number, exc_info=error)
     st.error(
-        f"This page could not be drawn. Nothing was changed. The log of the server says why: look for error {number}.",
+        "Something broke here, and it is not your doing. Nothing that you see was changed. Load the page again; "
+        f"if it stays, the log of the server says why: look for error {number}.",
         icon=":material/error:",
     )
 

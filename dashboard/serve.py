@@ -1,4 +1,4 @@
-"""The server: the pages and the interface beside them. `vsm dashboard` runs it."""
+"""The server: the pages, the interface beside them, and the boundary for what breaks outside of a page's own run."""
 
 from pathlib import Path
 
@@ -6,4 +6,13 @@ import streamlit as st
 
 from dashboard import api
 
-app = st.App(Path(__file__).parent / "app.py", routes=api.routes())
+
+def broken(error: Exception) -> bool:
+    """Say it in our words and log it with a number; true so that Streamlit says nothing in its own."""
+    from dashboard import parts  # a callback, a fragment or a dialog broke; not before the server has begun: pages' caches ask for it
+
+    parts.failed(error)
+    return True
+
+
+app = st.App(Path(__file__).parent / "app.py", routes=api.routes(), on_script_error=broken)

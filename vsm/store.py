@@ -521,12 +521,21 @@ def _query(table: type[Fact]) -> tuple[list[str], Any]:
     return names, sa.select(*(target.c[name] for name in names)).order_by(*target.primary_key)
 
 
-def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
+@contextmanager
+def _read_only(path: Path) -> Iterator[Any]:
     from adbc_driver_sqlite import dbapi
 
+    try:
+        with dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro") as connection, connection.cursor() as cursor:
+            yield cursor
+    except dbapi.Error as error:
+        raise StoreError(f"the store {path} cannot be read now ({error}): see that no other program holds it") from None
+
+
+def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
     frames = {}
     # Without autocommit the first read opens a transaction: all tables come from one state.
-    with dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro") as connection, connection.cursor() as cursor:
+    with _read_only(path) as cursor:
         for name, table in TABLES.items():
             cursor.execute(str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect())))
             (rows,) = cursor.fetchone() or (0,)

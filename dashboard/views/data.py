@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
+from dashboard import data, live, parts, tables, theme
 from dashboard.parts import Tile
 from vsm.definitions import definitions
 
@@ -26,6 +26,7 @@ before = data.measures_before(choice).figures if choice.compare else {}
 st.header("Sources", anchor=False)
 runs = data.harvests().drop_duplicates("source")[["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]]
 parts.table(runs, alt="The last run of each source")
+live.panel()
 with st.expander("How many facts there are of each kind"):
     counts = pd.DataFrame(flow.facts.counts().items(), columns=["table", "rows"])
     st.dataframe(counts, hide_index=True, alt="Facts by table")

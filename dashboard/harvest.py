@@ -1,0 +1,130 @@
+"""A harvest from a page: a program of its own, which goes on when the page is closed or the server ends.
+
+Two files lie beside the store. `….harvest.json` is written by the harvest (`vsm collect --progress`) and says how it
+goes. `….harvest.log` has what it prints; the harvest holds a lock on it for as long as it lives, whoever started it,
+so that there are never two for one store and a killed one is seen to be gone.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from vsm.errors import UsageError
+
+CALL = [sys.executable, "-P", "-m", "vsm", "collect", "--progress"]
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """How a harvest goes, or how the last one ended.
+
+    ``status``: running, done, failed, stopped, or killed (it is gone and had no time to say so).
+    ``error``: what was wrong with all of it; ``sources``: each one's state, as the file has it. ``ended``: when.
+    """
+
+    status: str
+    running: bool
+    error: str | None = None
+    seconds: float = 0.0
+    sources: tuple[Mapping[str, Any], ...] = field(default=())
+    ended: datetime | None = None
+
+
+def state(store: str, now: datetime) -> Harvest | None:
+    """How the harvest of a store goes; None where none was ever started from a page."""
+    running, told = _locked(_place(store, "log")), _told(_place(store, "json"))
+    if not told:
+        return Harvest("running", running=True) if running else None
+    written, seconds, sources = told["written"], told["seconds"], tuple(told["sources"])
+    if running:
+        # Between two pages nothing is written, and time goes on.
+        return Harvest("running", True, None, seconds + (now - written) / timedelta(seconds=1), sources)
+    status = "killed" if told["status"] == "running" else told["status"]
+    return Harvest(status, False, told["error"], seconds, sources, written)
+
+
+def begin(store: str, config: str | None) -> None:
+    """Start a harvest of every configured source. Raises UsageError where one runs, or nothing can be written."""
+    log = _place(store, "log")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        opened = os.open(log, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UsageError(f"{log} cannot be written ({error.strerror}): start `vsm collect` where the store lies") from None
+    with os.fdopen(opened, "r+b") as file:
+        if not _lock(file):
+            raise UsageError("a harvest of this store runs already: wait for its end, or stop it")
+        file.truncate(0)
+        # What the last one said goes; if this one dies before its first word, that is seen, too.
+        _place(store, "json").write_text(json.dumps({"pid": 0, "status": "running", "sources": []}), encoding="utf-8")
+        # What it prints goes to the file that is locked: it inherits the lock, which ends with it. The store's URL
+        # may have a password and so goes by the environment, where no list of processes shows it.
+        call = [*CALL, str(_place(store, "json")), *(["--config", config] if config else [])]
+        environment = os.environ | {"VSM_STORE": store}
+        process = subprocess.Popen(
+            call, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # so that no dead process stays behind
+
+
+def stop(store: str) -> None:
+    """Ask the running harvest to end; what it has saved stays. One that has ended is left alone."""
+    told = _told(_place(store, "json"))
+    if told.get("pid") and _locked(_place(store, "log")):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(told["pid"], signal.SIGTERM)  # with its helpers, as Ctrl-C would
+
+
+def _place(store: str, ending: str) -> Path:
+    """The file of an ending beside a SQLite file; of another store in the user's own folder for such things."""
+    file = store.partition("?")[0].removeprefix("sqlite:///")
+    if store.startswith("sqlite:///") and file not in ("", ":memory:"):
+        return Path(f"{file}.harvest.{ending}")
+    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    name = hashlib.sha256(store.rpartition("@")[2].encode()).hexdigest()[:16]
+    return folder / "vsm" / f"{name}.harvest.{ending}"
+
+
+def _lock(file: IO[bytes]) -> bool:
+    for _ in range(20):  # a page that only looks holds it for a moment
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+def _locked(log: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        with log.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What the file says, with the time at which it was written; nothing where there is none."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return {"error": None, "seconds": 0.0, **told, "written": written, "status": told["status"], "sources": told["sources"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
