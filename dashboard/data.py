@@ -32,6 +32,7 @@ from vsm.measure import Measures
 from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow
 from vsm.scope import Scope, instant, window
+from vsm.stage_changes import stage_changes
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
@@ -125,6 +126,12 @@ def measures_before(choice: Choice) -> Measures:
     """The same of the period of the same length before."""
     key, configured = _key()
     return _measures(key, configured, replace(choice, compare=True), before=True)
+
+
+def changes(choice: Choice) -> dict[str, pd.DataFrame]:
+    """How long each stage took now and in the period before (`vsm.stage_changes`), by stream."""
+    key, configured = _key()
+    return _changes(key, configured, replace(choice, compare=True))
 
 
 def said(choice: Choice) -> list[str]:
@@ -384,3 +391,11 @@ def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Me
         return measuring.measure(flow, scope.before() if before else scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+@st.cache_resource(max_entries=12, show_spinner="Comparing …")
+def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.DataFrame]:
+    now, past = (_measures(key, _configured, choice, before=before) for before in (False, True))
+    if not now.streams:
+        return {now.workflow.name if now.workflow else "": stage_changes(now, past)}
+    return {name: stage_changes(one, past.streams[name]) for name, one in now.streams.items() if name in past.streams}

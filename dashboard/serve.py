@@ -8,8 +8,8 @@ from dashboard import api
 
 
 def broken(error: Exception) -> bool:
-    """Say it in our words and log it with a number; true so that Streamlit says nothing in its own."""
-    from dashboard import parts  # a callback, a fragment or a dialog broke; not before the server has begun: pages' caches ask for it
+    """Of a callback, a fragment or a dialog: say it in our words and log it with a number; true so that Streamlit says nothing in its own."""
+    from dashboard import parts  # not before the server has begun: pages' caches ask for it
 
     parts.failed(error)
     return True

@@ -148,7 +148,7 @@ def _facts(stage: Stage, place: Box, at: Layout, told: MapModel, palette: Palett
     fill = palette.primary if stage.members else palette.muted
     yield text(fitted(_who(stage), room, 11.5), start, place.top + 23 + len(names) * NAME_LINE, fill, 11.5)
     for row, name in enumerate(rows_of(told)):
-        y = place.top + at.rows + 12 + row * at.row
+        y = place.top + at.rows[row] + 12
         label, n, value, known = _row(name, stage, told)
         over = name == "wip" and stage.over_limit
         yield text(label, start, y, palette.muted, 12)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.map.model import Group, MapModel, Move, Stage, known
+from dashboard.map.model import Change, Group, MapModel, Move, Stage, known
 from vsm.branches import Place, in_order
 
 MOST = 9  # columns; of more the map would be too wide to be seen at once
@@ -114,8 +114,22 @@ def _sum(group: Group, stages: Sequence[Stage], constraint: str | None) -> Stage
         holds=all(stage.holds for stage in stages),
         taken=max(stage.taken for stage in stages),
         members=group.members,
+        changes=_changes(stages),
         partly=len(waits) < len(stages) or len(works) < len(works_at),
     )
+
+
+def _changes(stages: Sequence[Stage]) -> dict[str, Change]:
+    """What the sums were in the period before, and how many stages clearly changed; nothing where one of them has no before."""
+    found = {}
+    for name in ("wait", "work", "wip"):
+        told = [stage.changes.get(name) for stage in stages if not (name == "work" and stage.holds)]
+        before = [change.before for change in told if change is not None and change.before is not None]
+        if told and len(before) == len(told):
+            words = [change.said.removeprefix("clearly ") for change in told if change is not None]
+            said = " ".join(f"{words.count(word)} {word}" for word in ("longer", "shorter") if word in words)
+            found[name] = Change(sum(before), said and f"{said} of {len(told)}")
+    return found
 
 
 def _added(counts: Sequence[int | None]) -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from dashboard import lanes
@@ -48,8 +49,7 @@ class Layout:
     over: tuple[tuple[Move, lanes.Way], ...]
     gap: float
     top: float
-    rows: float  # below a box's top
-    row: float
+    rows: tuple[float, ...]  # below a box's top
     high_box: float
     bottom: float
     ladder: float
@@ -65,11 +65,11 @@ class Layout:
         branching = any(place.row for place in at.values())
         gap = WIDE_GAP if branching else GAP if columns <= MANY else NARROW_GAP
         wide_box = min(max((WIDE - 2 * MARGIN) / columns - gap, NARROWEST), WIDEST)
-        row = TALL_ROW if told.compared else ROW
         lines = max(len(wrapped(stage.name, wide_box - 22, NAME_SIZE, True)) for stage in told.stages)
-        rows = HEAD + (lines - 1) * NAME_LINE
+        tall = [TALL_ROW if told.compared and name != "accurate" else ROW for name in facts]
+        rows = tuple(accumulate(tall, initial=HEAD + (lines - 1) * NAME_LINE))
         over_limit = any(stage.over_limit for stage in told.stages)
-        high = rows + len(facts) * row + (FOOT if over_limit else 0.0) + (2.0 if told.compared else 0.0)
+        high = rows[-1] + (FOOT if over_limit else 0.0)
         lefts = {name: MARGIN + gap + place.column * (wide_box + gap) for name, place in at.items()}
         names = {stage.name: i for i, stage in enumerate(told.stages)}
         flat = tuple(
@@ -89,7 +89,7 @@ class Layout:
         wide = max(*(box.right + MARGIN for box in boxes), 640.0)
         scale = ladder + LADDER_HIGH
         return cls(
-            boxes, names, back, over, gap, top, rows, row, high, bottom, ladder, scale, wide, scale + SCALE_HIGH
+            boxes, names, back, over, gap, top, rows, high, bottom, ladder, scale, wide, scale + SCALE_HIGH
         )  # fmt: skip
 
     def box(self, name: str) -> Box:

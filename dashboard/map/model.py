@@ -139,9 +139,13 @@ class MapModel:
         """Whether any stage has numbers of the period before."""
         return any(stage.changes for stage in self.stages)
 
-    def with_changes(self, changes: dict[str, dict[str, Change]]) -> "MapModel":
-        """The same with each stage's numbers of the period before."""
-        return replace(self, stages=tuple(replace(stage, changes=changes.get(stage.name, {})) for stage in self.stages))
+    def with_changes(self, told: pd.DataFrame) -> "MapModel":
+        """The same with each stage's numbers of the period before (`vsm.stage_changes`)."""
+        found: dict[str, dict[str, Change]] = {}
+        for row in told.dropna(subset=["now", "before"], how="all").to_dict("records"):
+            said = "" if row["verdict"] == "not compared" else row["verdict"]
+            found.setdefault(row["stage"], {})[row["number"]] = Change(known(row["before"]), said)
+        return replace(self, stages=tuple(replace(stage, changes=found.get(stage.name, {})) for stage in self.stages))
 
     def with_steps(self, steps: Sequence[tuple[Stage, str | None]]) -> "MapModel":
         """The same with steps that no system records, each behind a stage, or before all of them (None).

@@ -64,7 +64,7 @@ def _of_group(stage: Stage, told: MapModel) -> str:
         said.append(f"{least}{theme.duration(hours)} of {verb}, the sum of their medians, of {n:,} visits or more each.")
     if stage.wip_now is not None:
         said.append(_in_progress(stage))
-    return " ".join([*said, "Choose it to open it."])
+    return " ".join([*said, *_changes(stage), "Choose it to open it."])
 
 
 def _length(verb: str, hours: float | None, n: int, measured: bool) -> str:

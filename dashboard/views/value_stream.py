@@ -22,6 +22,7 @@ TILES = (
 
 choice, measures = parts.head("Where does work wait?")
 before = dict(parts.maps(choice, data.measures_before(choice))) if choice.compare else {}
+changes = data.changes(choice) if choice.compare else {}
 
 
 def stream(name: str, one: Measures) -> None:
@@ -31,6 +32,8 @@ def stream(name: str, one: Measures) -> None:
     key = f"map_{name}"
     efficiency = one.figures["flow_efficiency"]
     whole = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
+    if name in changes:
+        whole = whole.with_changes(changes[name])
     names = grouped(whole).names
     told = grouped(whole, map_state.opened(name, names)).told
     chosen = chosen_stage(key, map_state.chosen(name, list(one.graph)))
@@ -55,6 +58,9 @@ def stream(name: str, one: Measures) -> None:
             parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)
     with st.expander("The same numbers as tables, and the evidence for the constraint"):
         parts.table(one.stages, key=f"stages_{name}", alt=f"Stages of {name}")
+        if name in changes:
+            st.caption("Each stage now and in the period before: clear where the 95 % interval of the difference leaves out zero")
+            parts.table(changes[name], key=f"changes_{name}", alt=f"Stages of {name} now and before")
         st.caption("Moves from stage to stage in the window")
         parts.table(one.moves, key=f"moves_{name}", alt=f"Moves of {name}")
         st.caption("What speaks for and against each stage with people of its own as the constraint")

@@ -5,12 +5,13 @@ import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 
 import networkx as nx
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import map_state
-from dashboard.map import MapModel, value_stream_svg
+from dashboard.map import Change, MapModel, value_stream_svg
 from dashboard.map.groups import FIT, MOST, grouped
 from dashboard.map.layout import Layout
 from dashboard.svg import LIGHT_PAPER
@@ -195,3 +196,34 @@ def test_what_is_opened_and_chosen_is_told_by_stream(monkeypatch):
     map_state.toggle("two", "A … C")
     map_state.choose("one", None)
     assert url == {"open": ["one: A … C"]}
+
+
+def changes(*rows):
+    return pd.DataFrame(rows, columns=["stage", "number", "now", "before", "n_now", "n_before", "verdict"])
+
+
+def test_two_periods_are_written_into_the_boxes_and_a_clear_change_in_words():
+    told = MapModel.of(line(2)).with_changes(
+        changes(
+            ("S0", "wait", 9.0, 2.0, 9, 9, "clearly longer"),
+            ("S0", "work", 2.0, 3.0, 9, 4, "too few to say"),
+            ("S0", "wip", 3.0, 8.0, 3, 8, "not compared"),
+            ("S1", "wait", None, None, 0, 0, "too few to say"),
+        )
+    )
+    words = [text.text for text in ET.fromstring(value_stream_svg(told)).iter(f"{SVG}text")]  # noqa: S314 - our own drawing
+
+    assert {"clearly longer, was 2.0 h", "was 3.0 h, too few to say", "was 8"} <= set(words)
+    assert [text for text in words if text.startswith("was –")] == []
+    said = buttons(value_stream_svg(told))[0].get("aria-label")
+    assert "Wait in the period before: 2.0 h (clearly longer)." in said
+    assert "In progress in the period before: 8." in said
+
+
+def test_a_group_says_how_many_of_its_stages_changed_and_nothing_where_one_has_no_before():
+    graph = line(10, lambda place: 1.0 if place in (4, 5, 6, 7) else 50.0)
+    rows = [(f"S{i}", "wait", 1.0, 0.5, 9, 9, "clearly longer" if i == 5 else "no clear change") for i in (4, 5, 6, 7)]
+    rows += [(f"S{i}", "work", 2.0, 2.0, 9, 9, "no clear change") for i in (4, 5, 6)]
+    (group,) = (one for one in grouped(MapModel.of(graph).with_changes(changes(*rows))).told.stages if one.members)
+
+    assert group.changes == {"wait": Change(2.0, "1 longer of 4")}
