@@ -8,7 +8,7 @@ from dashboard import api
 
 
 def broken(error: Exception) -> bool:
-    """Of a callback, a fragment or a dialog: say it in our words and log it with a number; true so that Streamlit says nothing in its own."""
+    """What broke in a callback or a dialog is said in our words and logged; true so that Streamlit says nothing in its own."""
     from dashboard import parts  # not before the server has begun: pages' caches ask for it
 
     parts.failed(error)
