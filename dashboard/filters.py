@@ -1,12 +1,21 @@
 """The one filter line, the same on every page and all of it in the URL."""
 
+from datetime import date
+
 import streamlit as st
 
 from dashboard.data import Choice, Known
 
-STREAMS, TEAMS = "All streams", "All teams"
+STREAMS, TEAMS, APPLICATIONS = "All streams", "All teams", "All applications"
+DATES = "Dates"
 PERIODS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
 DEFAULT, LONGEST = "26 weeks", "52 weeks"
+# Options are their own ids in the URL; what each means is said beside it.
+LEVELS = {"As configured": None, "item": "item", "parent": "parent", "sub-task": "sub-task", "epic": "epic"}
+LEVELS_SAID = (
+    "What is counted as one piece of work. item: tickets that are part of no other. parent: the same, told by the statuses of "
+    "their parts. sub-task: the smallest tickets. epic: what holds tickets."
+)
 
 
 def line(known: Known) -> Choice:
@@ -15,15 +24,48 @@ def line(known: Known) -> Choice:
         stream = st.selectbox("Value stream", [STREAMS, *known.streams], key="stream", bind="query-params", width=220)
         team = st.selectbox("Team", [TEAMS, *known.teams], key="team", bind="query-params", width=180)
         period = st.segmented_control(
-            "Period", list(PERIODS), default=DEFAULT, required=True, key="period", bind="query-params", width="content"
+            "Period", [*PERIODS, DATES], default=DEFAULT, required=True, key="period", bind="query-params", width="content"
         )
+        first, last = _dates(known) if period == DATES else (None, None)
         compare = st.toggle("Compare with the period before", value=True, key="compare", bind="query-params")
+        application, level = _more(known)
+    if period == DATES and first is None:
+        st.caption(f"Until a first and a last day are chosen: {DEFAULT}.")
     return Choice(
         stream=None if stream in (STREAMS, None) else stream,
         team=None if team in (TEAMS, None) else team,
-        weeks=PERIODS[period or DEFAULT],
+        weeks=PERIODS.get(period or DEFAULT, PERIODS[DEFAULT]),
         compare=bool(compare),
+        application=application,
+        level=level,
+        first=first,
+        last=last,
     )
+
+
+def _dates(known: Known) -> tuple[date | None, date | None]:
+    """The two days that are chosen, the first and the last; none while only one of them is."""
+    newest = known.now.tz_convert(known.zone).date()
+    chosen = st.date_input(
+        "First and last day", value=(), key="dates", bind="query-params", max_value=newest, format="YYYY-MM-DD", width=280
+    )
+    return chosen if len(chosen) == 2 else (None, None)
+
+
+def _more(known: Known) -> tuple[str | None, str | None]:
+    """Filters that few need: one application, and which tickets are counted; only where there is something to choose."""
+    several, split = len(known.applications) > 1, known.has_parts
+    if not several and not split:
+        return None, None
+    application = level = None
+    used = len({"application", "level"} & set(st.query_params))
+    with st.popover(f"More filters ({used})" if used else "More filters", icon=":material/tune:", key="more_filters"):
+        if several:
+            options = [APPLICATIONS, *known.applications]
+            application = st.selectbox("Application", options, key="application", bind="query-params")
+        if split:
+            level = st.selectbox("Count as one", list(LEVELS), key="level", bind="query-params", help=LEVELS_SAID)
+    return None if application == APPLICATIONS else application, LEVELS[level or "As configured"]
 
 
 def widen() -> None:
@@ -32,8 +74,10 @@ def widen() -> None:
 
 
 def everybody() -> None:
-    """Show all streams and teams."""
+    """Show all streams, teams and applications."""
     st.session_state.update(stream=STREAMS, team=TEAMS)
+    if "application" in st.session_state:
+        st.session_state["application"] = APPLICATIONS
 
 
 def only(stream: str) -> None:

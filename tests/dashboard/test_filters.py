@@ -1,9 +1,16 @@
 """The filter line: what is chosen stands in the URL, and what stands in the URL is chosen, on every page."""
 
+import json
+from datetime import date
+from pathlib import Path
+
 import pytest
 
 from dashboard import data, filters, theme
 from dashboard.data import Choice
+from vsm import cli
+
+CONFIG = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
 
 
 def chosen(app) -> dict[str, object]:
@@ -54,3 +61,56 @@ def test_only_this_stream_sets_the_filter(look):
 
     assert in_url(app) == {"stream": "platform"}
     assert [header.value for header in app.header] == ["platform"]
+
+
+# What few need. --------------------------------------------------------------------------------------------------------
+
+
+def figures(**chosen):
+    """What the door measures of a choice of the sample."""
+    return data.measures(Choice(None, None, 26, compare=True, **chosen)).figures
+
+
+def shown(app, label):
+    return next(metric.value for metric in app.metric if metric.label == label)
+
+
+def test_one_application_can_be_chosen_and_stands_in_the_url(look):
+    app = look("overview", application="shop")
+
+    assert app.selectbox(key="application").value == "shop"
+    assert shown(app, "Deployment frequency") == theme.per_week(
+        figures(application="shop")["deployment_frequency"].values["per_week"]
+    )
+
+
+def test_what_counts_as_one_piece_of_work_can_be_chosen(look):
+    app = look("flow", level="epic")
+
+    assert figures()["wip"].values["now"] != figures(level="epic")["wip"].values["now"]
+    assert shown(app, "Work in progress now") == theme.number(figures(level="epic")["wip"].values["now"])
+
+
+def test_a_store_without_parts_and_with_one_application_shows_no_further_filters(look):
+    assert [box.key for box in look("overview", "one ticket").selectbox] == ["stream", "team"]
+
+
+def test_from_a_day_to_a_day_is_what_a_report_of_these_days_says(look, sample_store, capsys):
+    first, last = date(2026, 6, 1), date(2026, 8, 30)
+    app = look("overview", period="Dates")
+    app.date_input(key="dates").set_value((first, last)).run()
+    assert cli.run(
+        ["report", "--from", str(first), "--to", str(last), "--format", "json", "--store", sample_store, "--config", str(CONFIG)]
+    ) == 0  # fmt: skip
+    told = json.loads(capsys.readouterr().out)["dora"]
+
+    assert shown(app, "Deployment frequency") == theme.per_week(told["deployment_frequency"]["per_week"])
+    assert shown(app, "Change lead time, median") == theme.duration(told["change_lead_time"]["p50"])
+    assert figures(first=first, last=last)["deployment_frequency"].n == told["deployment_frequency"]["n"]
+
+
+def test_until_both_days_are_chosen_the_usual_period_is_shown(look):
+    app = look("overview", period="Dates")
+
+    assert shown(app, "Deployment frequency") == theme.per_week(figures()["deployment_frequency"].values["per_week"])
+    assert any("Until a first and a last day are chosen: 26 weeks" in caption.value for caption in app.caption)
