@@ -42,8 +42,10 @@ class Column:
         return self.limit is not None and self.count > self.limit
 
 
-def board_html(columns: Sequence[Column], new: int | None = None, most: int = MOST) -> str:
+def board_html(columns: Sequence[Column], new: int | None = None, most: int = MOST, of: str = "") -> str:
     """The board as HTML: a section a stage with its cards as a list. `new`: how many items are not committed to yet.
+
+    `of`: whose board it is, where a page has several: a screen reader tells them apart by it.
 
     Styled by `CSS`, which uses Streamlit's variables. A column names its `most` oldest cards and counts the others.
     """
@@ -51,7 +53,8 @@ def board_html(columns: Sequence[Column], new: int | None = None, most: int = MO
         return '<p class="nothing">No stages to show: nothing that happened here belongs to a stage.</p>'
     backlog = "" if new is None else _section("Not started", theme.many(new, "item"), None, "", "quiet")
     stages = "".join(_stage(column, most) for column in columns)
-    return f'<div class="board" tabindex="0" role="region" aria-label="Board: where items stand now">{backlog}{stages}</div>'
+    name = escaped(f"Board of {of}: where items stand now" if of else "Board: where items stand now")
+    return f'<div class="board" tabindex="0" role="region" aria-label="{name}">{backlog}{stages}</div>'
 
 
 def _stage(column: Column, most: int) -> str:

@@ -22,6 +22,6 @@ export default function ({ data, parentElement }) {
 _component = st.components.v2.component("kanban_board", html=_HTML, css=CSS, js=_JS)
 
 
-def show(columns: Sequence[Column], key: str, new: int | None = None, most: int = MOST) -> None:
+def show(columns: Sequence[Column], key: str, new: int | None = None, most: int = MOST, of: str = "") -> None:
     """Show a board (`dashboard.board.board_html`). `key`: what tells it from another on the page."""
-    _component(key=key, data={"board": board_html(columns, new, most)})
+    _component(key=key, data={"board": board_html(columns, new, most, of)})

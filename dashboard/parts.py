@@ -118,7 +118,7 @@ def no_source(missing: str) -> None:
             with st.container(border=True, height="stretch"):
                 st.subheader(title, anchor=False)
                 st.caption(what)
-                st.code(commands, language="bash")
+                st.code(commands, language=None)  # the colours of a language have too little contrast
     st.caption("This page shows it as soon as it is there. The terminal that serves it says which store it looks at.")
 
 

@@ -35,7 +35,8 @@ def stream(name: str, one: Measures) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header(parts.text(f"{name}: where items stand now"), anchor=False, width="content")
         parts.only_button(name, measures)
-    show([board.Column(**column) for column in columns(one)], key=f"board_{name}", most=SOME if measures.streams else board.MOST)
+    most = SOME if measures.streams else board.MOST
+    show([board.Column(**column) for column in columns(one)], key=f"board_{name}", most=most, of=name)
     with st.grid(2, min_column_width=420):
         parts.card(
             "Cumulative flow",

@@ -54,6 +54,7 @@ else:
             f"throughput{since}; that the past is short is part of the spread. What will be different is not known."
         )
     )
+st.header("How many, and when", anchor=False)
 with st.grid(2, min_column_width=420):
     promised = [f"{theme.number(many.values[name])} ({words})" for name, words in SURE if many.values[name] is not None]
     parts.card(

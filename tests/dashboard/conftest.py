@@ -1,11 +1,15 @@
 """Stores in every state that a page may meet, and a way to look at a page without a browser."""
 
 import csv
+import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from programs import Program, free_port
+from screens import Screen, chromium
 from streamlit.testing.v1 import AppTest
 
 from vsm import cli, store
@@ -105,3 +109,89 @@ def sample(stores, monkeypatch) -> None:
     """Who asks the door without a page is told of the sample."""
     monkeypatch.setenv("VSM_STORE", stores["sample"])
     monkeypatch.setenv("VSM_CONFIG", str(SAMPLE_CONFIG))
+
+
+# A real browser. -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A headless Chromium."""
+    with chromium() as running:
+        yield running
+
+
+class Dashboard:
+    """A dashboard as `vsm dashboard` serves it. It looks through two links, so that one server shows store after store."""
+
+    def __init__(self, place: Path, store_url: str) -> None:
+        self._place = place
+        self.show(store_url, SAMPLE_CONFIG)
+        port, program = free_port(), Path(sys.executable).with_name("vsm")
+        options = ["--port", port, "--store", f"sqlite:///{place / 'shown.db'}", "--config", place / "shown.toml"]
+        faults = {"PYTHONFAULTHANDLER": "1"}
+        self._server = Program([program, "dashboard", *options], port, "/_stcore/health", place / "log", faults)
+        self.url = f"http://localhost:{port}"
+
+    def show(self, store_url: str, config: Path | None) -> None:
+        """Show another store from now on, with another configuration, or with none."""
+        (nothing := self._place / "nothing.toml").touch()
+        for name, target in (("shown.db", store_url.removeprefix("sqlite:///")), ("shown.toml", config or nothing)):
+            (new := self._place / "new").symlink_to(target)
+            new.replace(self._place / name)
+
+    def close(self) -> None:
+        """End it. It must not have ended by itself."""
+        try:
+            os.kill(self._server.pid, 0)
+        finally:
+            self._server.close()
+
+
+@pytest.fixture(scope="session")
+def shows(sample_store, tmp_path_factory) -> Iterator[Dashboard]:
+    """The one server of all browser tests: `shows.show(store, configuration)`."""
+    running = Dashboard(tmp_path_factory.mktemp("dashboard"), sample_store)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def dashboard(shows, sample_store) -> str:
+    """The address of a dashboard on the sample."""
+    shows.show(sample_store, SAMPLE_CONFIG)
+    return shows.url
+
+
+@pytest.fixture
+def visit(browser, dashboard) -> Iterator[Callable]:
+    """Open a page in a window of its own and wait until it is there; gives the page and the hosts that it asked."""
+    windows = []
+
+    def open_page(path, dark=False, width=1440):
+        windows.append(Screen(browser, dashboard, dark, width))
+        return windows[-1].open(path), windows[-1].hosts
+
+    yield open_page
+    for window in windows:
+        window.close()
+
+
+@pytest.fixture(scope="session")
+def _windows(browser, shows) -> Iterator[dict[bool, Screen]]:
+    opened: dict[bool, Screen] = {}
+    yield opened
+    for one in opened.values():
+        one.close()
+
+
+@pytest.fixture
+def window(browser, shows, _windows) -> Callable[[bool], Screen]:
+    """The one window of a theme, which tests share: `window(dark)`. What Chromium has loaded it does not load again."""
+
+    def of(dark: bool = False) -> Screen:
+        if dark not in _windows:
+            _windows[dark] = Screen(browser, shows.url, dark)
+        return _windows[dark]
+
+    return of

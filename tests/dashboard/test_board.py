@@ -151,3 +151,10 @@ def test_the_board_can_be_scrolled_by_keyboard_and_has_a_name():
     assert board["tabindex"] == "0"
     assert board["role"] == "region"
     assert board["aria-label"]
+
+
+def test_two_boards_of_a_page_are_told_apart():
+    column = Column("Review", 0)
+
+    assert 'aria-label="Board of &lt;b&gt;shop: where items stand now"' in board_html([column], of="<b>shop")
+    assert 'aria-label="Board: where items stand now"' in board_html([column])
