@@ -1,6 +1,7 @@
 """Branches: which stages of a stream lie beside each other, because work takes either, instead of one after the other."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -41,6 +42,23 @@ def places(stream: "nx.DiGraph[str]") -> dict[str, Place]:
 def line(names: "list[str] | tuple[str, ...]") -> dict[str, Place]:
     """The places of stages that come one after the other."""
     return {name: Place(column, 0) for column, name in enumerate(names)}
+
+
+def inserted(at: dict[str, Place], name: str, behind: str | None, added: Collection[str] = ()) -> dict[str, Place]:
+    """The places with one more in a column of its own: behind another, or before all (None); at the end where that is not there.
+
+    What was `added` behind the same one before stands between them.
+
+    >>> in_order(inserted(line(["a", "b"]), "x", "a")), in_order(inserted(line(["a"]), "x", None))
+    ([['a'], ['x'], ['b']], [['x'], ['a']])
+    """
+    column = 0
+    if behind is not None:
+        column = (at[behind].column if behind in at else max((place.column for place in at.values()), default=-1)) + 1
+        while any(place.column == column and other in added for other, place in at.items()):
+            column += 1
+    moved = {other: replace(place, column=place.column + 1) if place.column >= column else place for other, place in at.items()}
+    return moved | {name: Place(column, 0)}
 
 
 def _before(stream: "nx.DiGraph[str]", names: list[str]) -> "nx.DiGraph[str]":

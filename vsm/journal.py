@@ -1,4 +1,4 @@
-"""The journal: what people write down beside the facts, in the same store: dated notes, and experiments.
+"""The journal: what people write down beside the facts, in the same store: notes, experiments, steps by hand, future states.
 
 No collector and no import touches it, and what is in it never changes a number.
 """
@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from vsm.models import Experiment, Note
+from vsm.models import Experiment, FutureState, HandStep, Note
 from vsm.store import Engine, table_of, transaction
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LONGEST = 2000  # characters of a text; a note is no document
+LONGEST, NAME = 2000, 500  # characters of a text, for a note is no document; and of a name
+MOST_HOURS = 24 * 366.0  # of a step: what takes longer than a year was mistyped
 NOTE = {"id": "int64", "stream": "str", "at": "time", "until": "time", "kind": "str", "text": "str"}
 EXPERIMENT = {
     "id": "int64", "stream": "str", "title": "str", "hypothesis": "str", "metric": "str", "started_at": "time", "ended_at": "time",
+}  # fmt: skip
+WANTED = {"name": "say what it is called", "source of the estimate": "say who estimated it, or where it is from"}
+STEP = {
+    "id": "int64", "stream": "str", "name": "str", "behind": "str", "wait_hours": "float64", "work_hours": "float64",
+    "accurate": "float64", "created_at": "time", "created_by": "str",
+}  # fmt: skip
+STATE = {
+    "id": "int64", "stream": "str", "name": "str", "map": "object", "target_at": "time", "created_at": "time", "created_by": "str",
 }  # fmt: skip
 
 
@@ -71,12 +80,60 @@ def remove_experiment(engine: Engine, key: int) -> None:
     _remove(engine, Experiment, key)
 
 
-def _text(text: str, what: str) -> str:
+def hand_steps(engine: Engine) -> "pd.DataFrame":
+    """Every step that no system records, with what is estimated, by whom and when. behind: which stage, missing for before all."""
+    return _read(engine, HandStep, STEP, "id")
+
+
+def add_hand_step(
+    engine: Engine, stream: str, name: str, behind: str | None, wait_hours: float, work_hours: float, accurate: float | None, *,
+    by: str, now: datetime,
+) -> int:  # fmt: skip
+    """Write down a step that no system records and give its id. Raises ValueError with a sentence for one that is none."""
+    told: dict[str, Any] = {"stream": stream, "name": _text(name, "name", NAME), "behind": behind, "created_at": now}
+    told |= {"wait_hours": _length(wait_hours, "wait"), "work_hours": _length(work_hours, "work")}
+    if accurate is not None and not 0 <= accurate <= 1:
+        raise ValueError(f"{accurate:.0%} complete and accurate cannot be: expected 0 to 100 %")
+    return _add(engine, HandStep, told | {"accurate": accurate, "created_by": _text(by, "source of the estimate", NAME)})
+
+
+def remove_hand_step(engine: Engine, key: int) -> None:
+    """Take a step by hand back; one that is not there is none."""
+    _remove(engine, HandStep, key)
+
+
+def future_states(engine: Engine) -> "pd.DataFrame":
+    """Every future state, oldest first: id, stream, name, map (`vsm.future.written`), target_at, created_at, created_by."""
+    return _read(engine, FutureState, STATE, "created_at")
+
+
+def add_future_state(
+    engine: Engine, stream: str, name: str, told: dict[str, Any], target_at: datetime | None, *, by: str, now: datetime
+) -> int:
+    """Keep a future state and give its id. Raises ValueError with a sentence for one without a name, or without a step."""
+    if not told.get("steps"):
+        raise ValueError("a future state needs a step: nothing is left on the map")
+    row = {"stream": stream, "name": _text(name, "name", NAME), "map": told, "target_at": target_at, "created_at": now}
+    return _add(engine, FutureState, row | {"created_by": " ".join(by.split())[:NAME] or None})
+
+
+def remove_future_state(engine: Engine, key: int) -> None:
+    """Take a future state back; one that is not there is none."""
+    _remove(engine, FutureState, key)
+
+
+def _length(hours: float, what: str) -> float:
+    if not 0 <= hours <= MOST_HOURS:
+        raise ValueError(f"a {what} of {hours:,.0f} hours cannot be: expected 0 to {MOST_HOURS:,.0f}, which is a year")
+    return hours
+
+
+def _text(text: str, what: str, most: int = LONGEST) -> str:
     plain = " ".join(text.split())
     if not plain:
-        raise ValueError(f"a {what} needs words: write down what happened or what is tried")
-    if len(plain) > LONGEST:
-        raise ValueError(f"a {what} of {len(plain)} characters is too long: expected at most {LONGEST}")
+        raise ValueError(f"a {what} needs words: {WANTED.get(what, 'write down what happened or what is tried')}")
+    if len(plain) > most:
+        raise ValueError(f"a {what} of {len(plain)} characters is too long: expected at most {most}")
     return plain
 
 

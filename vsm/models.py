@@ -418,6 +418,21 @@ class Experiment(Table, table=True):
     created_by: str | None = None
 
 
+class HandStep(Table, table=True):
+    """A step of a stream that no system records, with what people estimate of it; ``behind`` which stage, None for the first."""
+
+    __tablename__ = "hand_steps"
+    id: int | None = Field(default=None, primary_key=True)
+    stream: str
+    name: str
+    behind: str | None = None
+    wait_hours: float
+    work_hours: float
+    accurate: float | None = None
+    created_at: datetime
+    created_by: str | None = None
+
+
 class FutureState(Table, table=True):
     """A value-stream map as it is meant to become, to be scored later against what happened."""
 

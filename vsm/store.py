@@ -36,7 +36,7 @@ from vsm.sqlite_store import VERSION as VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-KNOWN = ("0001", "0002")  # every migration that this program has
+KNOWN = ("0001", "0002", "0003")  # every migration that this program has
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 DEFAULT_URL = "sqlite:///vsm.db"
 VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"

@@ -158,18 +158,12 @@ class MapModel:
         return told
 
     def _with_step(self, step: Stage, behind: str | None) -> "MapModel":
-        at = self.places
-        last = max((place.column for place in at.values()), default=-1)
-        column = 0 if behind is None else (at[behind].column if behind in at else last) + 1
-        # Steps behind the same stage stand in the order in which they were added.
-        guessed = {stage.name for stage in self.stages if stage.estimate}
-        while behind is not None and any(place.column == column and name in guessed for name, place in at.items()):
-            column += 1
-        moved = {name: replace(place, column=place.column + 1) if place.column >= column else place for name, place in at.items()}
+        at = branches.inserted(self.places, step.name, behind, [stage.name for stage in self.stages if stage.estimate])
+        column = at[step.name].column
         order = [stage.name for stage in self.stages]
-        before = max((order.index(name) + 1 for name, place in moved.items() if place.column < column), default=0)
+        before = max((order.index(name) + 1 for name in order if at[name].column < column), default=0)
         stages = (*self.stages[:before], step, *self.stages[before:])
-        return replace(self, stages=stages, at=moved | {step.name: Place(column, 0)}, onward=self._through(step, column, moved))
+        return replace(self, stages=stages, at=at, onward=self._through(step, column, at))
 
     def _through(self, step: Stage, column: int, moved: dict[str, Place]) -> tuple[Move, ...]:
         """The moves onward, those between the neighbours of a step led through it."""

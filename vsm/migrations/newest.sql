@@ -100,6 +100,18 @@ CREATE TABLE future_states (
 	created_by VARCHAR,
 	PRIMARY KEY (id)
 );
+CREATE TABLE hand_steps (
+	id INTEGER NOT NULL,
+	stream VARCHAR NOT NULL,
+	name VARCHAR NOT NULL,
+	behind VARCHAR,
+	wait_hours FLOAT NOT NULL,
+	work_hours FLOAT NOT NULL,
+	accurate FLOAT,
+	created_at DATETIME NOT NULL,
+	created_by VARCHAR,
+	PRIMARY KEY (id)
+);
 CREATE TABLE harvests (
 	id INTEGER NOT NULL,
 	source VARCHAR NOT NULL,
