@@ -17,6 +17,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import harvest
+from dashboard.charts.catalogue import CATALOGUE
+from dashboard.charts.catalogue import drawn as drawing
+from dashboard.charts.entry import AHEAD, ITEMS, Asked, Drawn
 from dashboard.harvest import Harvest
 from vsm import config as configuration
 from vsm import figures, journal, pipeline, store
@@ -36,6 +39,7 @@ from vsm.stage_changes import stage_changes
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
+Written = tuple[int, int, str]  # the version of what people wrote down
 Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version, the configuration
 
 
@@ -142,6 +146,13 @@ def said(choice: Choice) -> list[str]:
 def notes(choice: Choice) -> pd.DataFrame:
     """What people wrote down of a stream or of all, oldest first."""
     return _of_stream(journal.notes(_opened()), choice)
+
+
+def drawn(name: str, choice: Choice, stream: str | None = None, ahead: int = AHEAD, items: int = ITEMS) -> Drawn:
+    """A chart of the catalogue, drawn once for all viewers of a choice: of one of its `stream`s where it shows several."""
+    key, configured = _key()
+    written = journal.version(_engine(*key[:2])) if CATALOGUE[name].dated else None
+    return _drawn(key, configured, choice, stream, name, ahead, items, written)
 
 
 def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
@@ -372,6 +383,21 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _document(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> dict[str, Any]:
     return reports.document(_asked(key, _configured, asked), harvests())
+
+
+# All charts of one choice are about 40; what is kept of each is its rows and its specification, not the facts.
+@st.cache_resource(max_entries=512, show_spinner="Drawing …")
+def _drawn(
+    key: Key, _configured: Config, choice: Choice, stream: str | None, name: str, ahead: int, items: int, written: Written | None
+) -> Drawn:
+    measured = replace(choice, compare=True)
+    now = _measures(key, _configured, measured, before=False)
+    past = _measures(key, _configured, measured, before=True) if choice.compare else None
+    if now.streams and stream is not None:
+        now, past = now.streams[stream], None if past is None else past.streams.get(stream)
+    told = drawing(name, Asked(now, past, None if written is None else notes(choice), ahead, items))
+    _ = told.spec  # made here, where it is kept, and not by the first viewers at once
+    return told
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -11,8 +12,9 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import data, filters, live, tables, theme
-from dashboard.charts.marks import Chart, annotated
+from dashboard.charts.entry import Drawn
 from dashboard.data import Choice, Known, NothingYet
+from dashboard.export import pictures
 from dashboard.words import day as day
 from dashboard.words import local as local
 from dashboard.words import text as text
@@ -23,7 +25,7 @@ from vsm.metrics.figure import FEW, Figure
 
 WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
-NOT_ZERO = "No data for this in the window. That is not the same as zero."
+FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 GOOD_COVERAGE = 0.8  # below this a number speaks of so little that the line above every page says so in orange
 
 
@@ -311,21 +313,43 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
 # A chart. --------------------------------------------------------------------------------------------------------------
 
 
-def noted(chart: Chart | None, choice: Choice, measures: Measures) -> Chart | None:
-    """A time chart with the notes of its window, as the retrospective's page lists them."""
-    zone = measures.flow.config.timezone
-    first, last = (time.tz_convert(zone).tz_localize(None) for time in (measures.scope.start, measures.scope.end))
-    return annotated(chart, tables.naive(data.notes(choice), zone, "at", "until"), first, last)
-
-
-def card(title: str, finding: str, chart: Chart | None, figure: Figure, key: str) -> None:
-    """A chart with what it says and where it comes from; without data it says that."""
+def card(drawn: Drawn, key: str) -> None:
+    """A chart with what it says, its rows, its files and where it comes from; without data it says that."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"card_{key}"):
         with st.container(gap="xsmall"):
-            st.subheader(title, anchor=False)
-            st.caption(text(finding))
-            if chart is None:
-                st.info(text(figure.said.get("why", NOT_ZERO)), icon=":material/event_busy:")
+            st.subheader(text(drawn.title), anchor=False)
+            if drawn.empty:
+                st.info(text(drawn.why), icon=":material/event_busy:")
             else:
-                st.altair_chart(chart, width="stretch", key=key, alt=f"{title}. {finding}")
-        explain_button(figure, title, key=key, said="Where these numbers come from")
+                st.markdown(text(drawn.finding))
+                st.vega_lite_chart(spec=drawn.spec, width="stretch", key=key, alt=f"{drawn.title}. {drawn.finding}")
+                st.caption(text(drawn.reading))
+        with st.container(horizontal=True, gap="small"):
+            if not drawn.empty:
+                along(drawn, key)
+            explain_button(drawn.figure, drawn.title, key=key, said="Where these numbers come from")
+
+
+def along(drawn: Drawn, key: str) -> None:
+    """What can be taken along of a chart: its rows as a table, and its files. What opens is built when it is opened."""
+    if st.button("Data", key=f"data_{key}", type="tertiary", icon=":material/table_rows:"):
+        st.dialog(text(f"{drawn.title}: its data"), width="large", icon=":material/table_rows:")(rows_behind)(drawn)
+    with st.popover("Download", key=f"download_{key}", type="tertiary", icon=":material/download:", on_change="rerun") as files:
+        if files.open:
+            for kind, mime in FILES.items():
+                st.download_button(
+                    kind.upper(),
+                    partial(pictures.written, drawn, kind),
+                    pictures.file_name(drawn, kind),
+                    mime,
+                    on_click="ignore",
+                    key=f"{kind}_{key}",
+                )
+
+
+def rows_behind(drawn: Drawn) -> None:
+    """The rows that a chart draws, with what they say and what they mean."""
+    st.markdown(text(drawn.finding))
+    st.caption(text(f"Definition: {drawn.definition}"))
+    table(drawn.rows, alt=f"The rows of the chart {drawn.title}")
+    st.caption(text(drawn.about))

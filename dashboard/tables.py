@@ -138,16 +138,28 @@ def naive(rows: pd.DataFrame, zone: str, *names: str) -> pd.DataFrame:
 
 
 def csv(rows: pd.DataFrame) -> bytes:
-    """Rows as CSV for a spreadsheet: a cell that would be a formula is quoted, times are ISO in UTC."""
-    guarded = rows.copy()
+    """Rows as CSV for a spreadsheet: a cell that would be a formula is quoted, times are ISO in UTC, days are days."""
+    guarded = cells(rows)
     for name in guarded.columns:
-        if guarded[name].dtype.kind == "M":
-            guarded[name] = guarded[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-        elif guarded[name].dtype in ("str", "object"):
-            cells = guarded[name].astype("object")
-            guarded[name] = cells.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+        if guarded[name].dtype in ("str", "object"):
+            guarded[name] = (
+                guarded[name]
+                .astype("object")
+                .map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+            )
     told: str = guarded.to_csv(index=False)
     return told.encode("utf-8-sig")
+
+
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with times as ISO text in UTC; what has no zone is a day, such as the Monday of a week."""
+    told = rows.copy()
+    for name in told.columns:
+        if isinstance(told[name].dtype, pd.DatetimeTZDtype):
+            told[name] = told[name].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        elif told[name].dtype.kind == "M":
+            told[name] = told[name].dt.strftime("%Y-%m-%d")
+    return told
 
 
 def file_name(name: str) -> str:

@@ -36,6 +36,15 @@ def notes(engine: Engine) -> "pd.DataFrame":
     return _read(engine, Note, NOTE, "at")
 
 
+def version(engine: Engine) -> tuple[int, int, str]:
+    """What changes whenever a note is written down or taken back: the key of what is drawn with notes."""
+    table = table_of(Note)
+    asked = sa.select(sa.func.max(table.c.id), sa.func.count(), sa.func.max(table.c.created_at))
+    with engine.connect() as connection:
+        newest, rows, at = connection.execute(asked).one()
+    return int(newest or 0), int(rows), str(at)
+
+
 def add_note(
     engine: Engine, text: str, at: datetime, *, now: datetime, until: datetime | None = None, stream: str | None = None,
     kind: str = "note",

@@ -253,3 +253,50 @@ def stage_dwell(stages: pd.DataFrame | None) -> Chart | None:
     tails = base.mark_rule(strokeWidth=2).encode(x=alt.X("dwell_p50:Q", scale=scale), x2="dwell_p85:Q")
     ends = base.mark_tick(thickness=3, size=16).encode(x=alt.X("dwell_p85:Q", scale=scale))
     return alt.layer(bars, tails, ends).properties(height=44 * len(order) + 70)
+
+
+def efficiency(rows: pd.DataFrame | None) -> Chart | None:
+    """Work and wait by stage, side by side: stage, wait, work in hours."""
+    if rows is None or rows.empty or not (rows[["wait", "work"]] > 0).any(axis=None):
+        return None
+    names = {"primary": "work", "warn": "wait"}
+    parts = [toned(rows, tone, "stage").assign(hours=rows[side].to_numpy(), side=side) for tone, side in names.items()]
+    told = words(pd.concat(parts, ignore_index=True), said="hours")
+    before = told["stage"].map(rows.set_index("stage")["work"]).where(told["side"] == "wait", 0.0)
+    told = told.assign(left=before, right=before + told["hours"])
+    order, most = list(rows["stage"]), float(told["right"].max()) * 1.02
+    tooltip = [
+        alt.Tooltip("stage:N", title="Stage"),
+        alt.Tooltip("side:N", title="Spent in"),
+        alt.Tooltip("said:N", title="Time, all items"),
+    ]
+    bars = alt.Chart(told[told["hours"] > 0]).mark_bar(size=18, opacity=0.85)
+    return bars.encode(
+        y=alt.Y("stage:N", sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(title=None, labelLimit=160)),
+        x=alt.X("left:Q", scale=alt.Scale(domain=[0, most], nice=False), axis=hour_axis(most, "Time of all items")),
+        x2="right:Q",
+        color=role(legend=named(names, symbolType="square")),
+        tooltip=tooltip,
+    ).properties(height=44 * len(order) + 90)
+
+
+def distribution(rows: pd.DataFrame | None) -> Chart | None:
+    """Finished items by type: type, n, share; the commonest first."""
+    if rows is None or rows.empty:
+        return None
+    told = rows.assign(tone="leaf", named=rows["type"].fillna(NO_TYPE), said=[theme.rate(value) for value in rows["share"]])
+    told = told[["named", "n", "share", "tone", "said"]].reset_index(drop=True)
+    scale = alt.Scale(domain=[0, int(told["n"].max()) * 1.15], nice=False)
+    tooltip = [
+        alt.Tooltip("named:N", title="Type"),
+        alt.Tooltip("n:Q", title="Items finished", format=",d"),
+        alt.Tooltip("said:N", title="Share"),
+    ]
+    y = alt.Y("named:N", sort=None, axis=alt.Axis(title=None, labelLimit=160, ticks=False, domain=False))
+    axis = alt.Axis(title="Items finished", format=",d", tickMinStep=1, tickCount=5)
+    bars = alt.Chart(told).mark_bar(size=18, cornerRadiusEnd=3, opacity=0.85)
+    text = alt.Chart(told.assign(tone="muted")).mark_text(align="left", dx=5)
+    return alt.layer(
+        bars.encode(y=y, x=alt.X("n:Q", scale=scale, axis=axis), color=role(), tooltip=tooltip),
+        text.encode(y=y, x=alt.X("n:Q", scale=scale), text="said:N", color=role(), tooltip=tooltip),
+    ).properties(height=34 * len(told) + 60)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import data, parts, tables, theme
-from dashboard.charts import delivery, ways
+from dashboard.charts.entry import NOT_ZERO
 from dashboard.parts import Tile
 from vsm.metrics import benchmarks
 
@@ -17,12 +17,9 @@ TILES = (
 )  # fmt: skip
 
 choice, measures = parts.head("Are changes small, fast and safe?")
-zone = measures.flow.config.timezone
 before = data.measures_before(choice).figures if choice.compare else {}
 figures = measures.figures
-lead, fail, recovery, batch = (
-    figures[name] for name in ("change_lead_time", "change_fail_rate", "failed_deployment_recovery_time", "batch_size")
-)
+fail, recovery = figures["change_fail_rate"], figures["failed_deployment_recovery_time"]
 
 with st.grid(4, min_column_width=230):
     for one in TILES:
@@ -30,21 +27,9 @@ with st.grid(4, min_column_width=230):
 
 st.header("Where the time goes", anchor=False)
 with st.grid(2, min_column_width=420):
-    happy, back = measures.happy_path, measures.recovery_stream
-    parts.card(
-        "From first commit to production",
-        tables.way_said(happy, "change", "The steps add up to the mean change lead time", "deployments"),
-        ways.way(happy.steps),
-        lead,
-        "happy_path",
-    )
-    parts.card(
-        "From a failed deployment to users served again",
-        tables.way_said(back, "failed deployment", "The steps add up to the mean recovery time", "of them"),
-        ways.way(back.steps),
-        recovery,
-        "recovery_stream",
-    )
+    for name in ("path_to_production", "path_to_recovery"):
+        parts.card(data.drawn(name, choice), name)
+happy, back = measures.happy_path, measures.recovery_stream
 with st.expander("The steps as tables"):
     for title, told in (("From first commit to production", happy), ("From a failed deployment to users served again", back)):
         st.caption(title)
@@ -52,20 +37,8 @@ with st.expander("The steps as tables"):
 
 st.header("Small, and safe?", anchor=False)
 with st.grid(2, min_column_width=420):
-    parts.card(
-        "Batch size",
-        "Dot: median of the changes that a week's deployments brought, hollow for fewer than five. Line: up to 85 % of them.",
-        parts.noted(delivery.batch_sizes(batch.series, batch.values["p50"]), choice, measures),
-        batch,
-        "batch_size",
-    )
-    parts.card(
-        "Change fail rate, month by month",
-        "Dot: share of a month's deployments that needed remediation, the larger the more deployments. Line: its 95 % interval.",
-        delivery.fail_rate_by_month(measures.months, fail.values["value"]),
-        fail,
-        "fail_rate_months",
-    )
+    for name in ("batch_size", "fail_rate_by_month"):
+        parts.card(data.drawn(name, choice), name)
 bands = measures.batches
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
@@ -78,19 +51,13 @@ with st.container(border=True, key="card_bands"):
         st.dataframe(tables.bands(bands), hide_index=True, alt="Small and large batches beside each other")
 
 st.header("Speed against stability", anchor=False)
-with st.container(border=True, key="card_speed"):
-    st.caption("Each dot is an application. They do different work for different users: look at one over time, rank none.")
-    chart = ways.speed_and_stability(tables.speed(measures.applications))
-    if chart is None:
-        st.info("No application has five deployments and five changes in this window.", icon=":material/event_busy:")
-    else:
-        st.altair_chart(chart, width="stretch", key="speed", alt="Lead time and change fail rate of each application")
+parts.card(data.drawn("speed_against_stability", choice), "speed")
 
 st.header("What needed remediation", anchor=False)
 failed = tables.failures(fail, recovery)
 if failed.empty:
     st.info(
-        parts.text(recovery.said.get("why", parts.NOT_ZERO)),
+        parts.text(recovery.said.get("why", NOT_ZERO)),
         icon=":material/event_available:" if fail.n else ":material/event_busy:",
     )
 else:

@@ -1,14 +1,14 @@
 """Retrospective: what do we take into the meeting?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
-from dashboard.charts import delivery
-from dashboard.charts import flow as charts
+from dashboard import data, parts, theme
+from dashboard.charts.catalogue import CATALOGUE
 from vsm.errors import UsageError
 from vsm.experiments import METRICS, said
 from vsm.metrics.compare import compare
@@ -18,37 +18,24 @@ KINDS = {"note": "Something happened", "freeze": "Release freeze", "team": "The 
 
 choice, measures = parts.head("What do we take into the meeting?")
 zone = measures.flow.config.timezone
-figures = measures.figures
 first, last = (time.tz_convert(zone).date() for time in (measures.scope.start, measures.scope.end))
 
 with st.container(border=True, key="findings"):
     st.header("What changed, and what to look at", anchor=False)
     st.markdown("\n".join(f"- {parts.text(sentence)}" for sentence in data.said(choice)))
 
-often, lead, weekly, cycle = (figures[name] for name in ("deployment_frequency", "change_lead_time", "throughput", "cycle_time"))
-CHARTS = {
-    "Deployments": (delivery.deployment_frequency(often.series, often.values["per_week"]), often, True),
-    "Change lead time": (delivery.lead_time_bands(lead.series), lead, True),
-    "Change fail rate": (
-        delivery.fail_rate(figures["change_fail_rate"].series, figures["change_fail_rate"].values["value"]),
-        figures["change_fail_rate"],
-        True,
-    ),
-    "Throughput": (charts.throughput(weekly.series, weekly.values["mean"]), weekly, True),
-    "Cycle time of finished items": (
-        charts.cycle_scatter(tables.naive(cycle.rows, zone, "done_at"), *(cycle.values[p] for p in ("p50", "p85", "p95"))),
-        cycle,
-        False,
-    ),
-}
+# What needs a map of stages is drawn of the chosen stream, or of each where all are looked at.
+CHARTS = {entry.title: entry for entry in CATALOGUE.values()}
+FIRST = [CATALOGUE[name].title for name in ("deployment_frequency", "lead_time_bands")]
 
 st.header("Charts for the meeting", anchor=False)
-picked = st.pills("Which charts", list(CHARTS), selection_mode="multi", default=list(CHARTS)[:2], key="charts", bind="query-params")
+picked = st.pills("Which charts", list(CHARTS), selection_mode="multi", default=FIRST, key="charts", bind="query-params")
 with st.grid(2, min_column_width=420):
-    for title in picked:
-        chart, figure, by_week = CHARTS[title]
-        drawn = parts.noted(chart, choice, measures) if by_week else chart
-        parts.card(title, tables.summary(figure), drawn, figure, f"retro_{figure.name}")
+    for entry in (CHARTS[title] for title in picked):
+        for stream in (measures.streams or [None]) if entry.mapped else [None]:
+            drawn = data.drawn(entry.name, choice, stream)
+            titled = drawn if stream is None else replace(drawn, title=f"{drawn.title}: {stream}")
+            parts.card(titled, f"retro_{entry.name}_{stream or ''}")
 
 
 def called(metric: str) -> str:

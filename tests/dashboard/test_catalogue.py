@@ -1,0 +1,182 @@
+"""The catalogue: every chart has words, rows, a figure and a picture, and all of them say the same."""
+
+import io
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from dashboard import tables
+from dashboard.charts.catalogue import CATALOGUE, drawn, names
+from dashboard.charts.entry import Asked, Drawn
+from dashboard.charts.spec import frame, with_rows
+from vsm import config, measure, pipeline, store
+from vsm.measure import Measures
+from vsm.metrics.figure import nearest_rank
+from vsm.scope import Scope
+
+ROOT = Path(__file__).parents[2]
+VIEWS = {path.stem for path in (ROOT / "dashboard" / "views").glob("*.py")}
+STATES = ("one ticket", "one change", "git only", "sample")
+EVERY = [(name, stream) for name, entry in CATALOGUE.items() for stream in (("checkout", "platform") if entry.mapped else (None,))]
+
+FOR_NOTHING = {"no type", "none named"}  # what a chart says where a table has nothing
+MADE: dict[tuple[str, str | None], Drawn] = {}  # drawn once for all tests, none of which changes them
+
+
+@cache
+def measured(url: str, configured: Path | None) -> tuple[Measures, Measures]:
+    """What was measured of a store in its last 26 weeks, and in as long a time before."""
+    with store.opened(url, create=False) as engine:
+        flow = pipeline.read(store.facts(engine), config.load(configured))
+    scope = Scope(flow.now - pd.Timedelta(weeks=26), flow.now)
+    return measure.measure(flow, scope), measure.measure(flow, scope.before())
+
+
+@pytest.fixture
+def asked(stores, monkeypatch) -> Callable[..., Asked]:
+    """What a chart is drawn from: `asked(state, stream)`."""
+    monkeypatch.chdir(Path(__file__).parent)  # where there is no vsm.toml
+
+    def of(state: str = "sample", stream: str | None = None) -> Asked:
+        now, before = measured(stores[state], ROOT / "sample_data" / "vsm.toml" if state == "sample" else None)
+        return Asked(now, before) if stream is None else Asked(now.streams[stream], before.streams[stream])
+
+    return of
+
+
+@pytest.fixture
+def one(asked) -> Callable[[str, str | None], Drawn]:
+    """A chart of the sample."""
+
+    def of(name: str, stream: str | None = None) -> Drawn:
+        if (name, stream) not in MADE:
+            MADE[name, stream] = drawn(name, asked(stream=stream))
+        return MADE[name, stream]
+
+    return of
+
+
+def data(told: Drawn) -> list[pd.DataFrame]:
+    """The frames that a page gets with a chart."""
+    return [frame(part) for part in told.spec["datasets"].values()]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("state", STATES[:3])
+def test_no_chart_breaks_where_there_is_little(asked, state, name):
+    of = asked(state)
+    told = drawn(name, of)
+
+    assert told.empty or told.spec["datasets"]
+    assert told.finding.endswith(".")
+    assert told.why
+
+
+@pytest.mark.parametrize(("name", "stream"), EVERY)
+def test_a_chart_says_what_is_to_be_seen_what_it_means_and_of_what(one, name, stream):
+    told = one(name, stream)
+
+    assert not told.empty
+    assert told.page in VIEWS
+    assert told.finding.endswith(".")
+    assert any(sign.isdigit() for sign in told.finding), "a finding without a number is a reading aid"
+    assert told.reading.endswith(".")
+    assert told.definition
+    assert len(told.rows)
+    assert ("stream " + stream if stream else "all streams") in told.about
+    assert "data as of" in told.about
+
+
+@pytest.mark.parametrize(("name", "stream"), EVERY)
+def test_a_specification_follows_the_schema_and_holds_each_frame_once(one, name, stream):
+    told = one(name, stream)
+
+    alt.Chart.from_dict(with_rows(told.spec))  # Altair validates it
+    assert len(set(told.spec["datasets"].values())) == len(told.spec["datasets"])
+    text = json.dumps({key: value for key, value in told.spec.items() if key != "datasets"})
+    assert all(f'"{dataset}"' in text for dataset in told.spec["datasets"])
+    assert "config" not in told.spec, "a theme of its own would not follow the page's"
+
+
+@pytest.mark.parametrize(("name", "stream"), EVERY)
+def test_what_is_drawn_is_in_the_table(one, name, stream):
+    told = one(name, stream)
+    known = {column: set(tables.cells(told.rows)[column].dropna()) for column in told.rows}
+
+    shared = 0
+    for part in data(told):
+        for column in set(part) & set(known) - {"tone"}:
+            if part[column].dtype.kind == "M":
+                continue  # local on a chart, in UTC in a table
+            shared += 1
+            if name == "forecast_items" and column == "share":  # neighbours are joined where there are very many
+                assert part[column].sum() == pytest.approx(told.rows[column].sum())
+                continue
+            said = set(part[column].dropna())
+            assert said - (FOR_NOTHING if told.rows[column].isna().any() else set()) <= known[column], column
+    assert shared
+
+
+@pytest.mark.parametrize(("name", "stream"), EVERY)
+def test_the_file_holds_the_rows_of_the_table(one, name, stream):
+    told = one(name, stream)
+    text = tables.csv(told.rows).decode("utf-8-sig")
+    back = pd.read_csv(io.StringIO(text), keep_default_na=False)
+
+    assert list(back) == list(told.rows)
+    assert len(back) == len(told.rows)
+
+
+def test_the_same_chart_has_the_same_specification(asked):
+    assert drawn("lead_time_bands", asked()).spec == drawn("lead_time_bands", asked()).spec
+
+
+def test_a_chart_of_stages_asks_for_one_stream(asked):
+    with pytest.raises(ValueError, match="'checkout', 'platform'"):
+        drawn("cumulative_flow", asked())
+
+
+# What the rows add up to, and what the figure behind the chart says.
+def percentiles(rows, column, *shares):
+    return [nearest_rank(rows[column], share / 100) for share in shares]
+
+
+SAME: dict[str, Callable[[pd.DataFrame, dict, int], tuple]] = {
+    "deployment_frequency": lambda rows, values, n: (rows["n"].sum(), n),
+    "lead_time_bands": lambda rows, values, n: (rows["n"].sum(), n),
+    "fail_rate": lambda rows, values, n: ([rows["n"].sum(), rows["failed"].sum()], [n, values["failed"]]),
+    "recovery": lambda rows, values, n: (percentiles(rows, "hours", 50, 85), [values["p50"], values["p85"]]),
+    "path_to_production": lambda rows, values, n: (dict(zip(rows["part"], rows["mean"], strict=True)), means(rows, values)),
+    "path_to_recovery": lambda rows, values, n: (dict(zip(rows["part"], rows["mean"], strict=True)), means(rows, values)),
+    "batch_size": lambda rows, values, n: (rows["n"].sum(), n),
+    "fail_rate_by_month": lambda rows, values, n: (rows["n"].sum(), n),
+    "cumulative_flow": lambda rows, values, n: (rows["items"].is_monotonic_increasing, rows["items"].is_monotonic_increasing),
+    "cycle_time": lambda rows, values, n: (
+        [len(rows), *percentiles(rows, "hours", 50, 85, 95)], [n, *(values[p] for p in ("p50", "p85", "p95"))]),
+    "ageing_wip": lambda rows, values, n: (
+        [rows["item"].notna().sum(), *percentiles(rows, "age_hours", 50, 85)], [n, values["p50"], values["p85"]]),
+    "throughput": lambda rows, values, n: (rows["items"].sum(), n),
+    "flow_efficiency": lambda rows, values, n: (
+        [rows["work"].sum(), rows["wait"].sum(), rows["work"].sum() / rows[["work", "wait"]].to_numpy().sum()],
+        [values["work_hours"], values["wait_hours"], values["value"]]),
+    "flow_distribution": lambda rows, values, n: ([rows["n"].sum(), rows["share"].sum()], [n, 1.0]),
+    "forecast_kept": lambda rows, values, n: ([len(rows), rows["held"].mean()], [n, values["value"]]),
+    "throughput_limits": lambda rows, values, n: (len(rows), n),
+}  # fmt: skip
+
+
+def means(rows, values):
+    return {part: values[f"{part}: mean"] for part in rows["part"]}
+
+
+@pytest.mark.parametrize(("name", "stream"), [pair for pair in EVERY if pair[0] in SAME])
+def test_the_rows_say_what_the_figure_says(one, name, stream):
+    told = one(name, stream)
+    rows, figure = SAME[name](told.rows, told.figure.values, told.figure.n)
+
+    assert rows == pytest.approx(figure)
