@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import parts
+from dashboard import frame, parts
 
 VIEWS = Path(__file__).parent / "views"
 PAGES = (
@@ -18,8 +18,11 @@ PAGES = (
     ("data", "Data and definitions", ":material/fact_check:", "data", "Can I trust this?"),
 )
 
+ICON = str(Path(__file__).parent / "static" / "icon.svg")
+
 # Before the navigation: a page's own icon, as that of the tab, would be fetched from a foreign host.
-st.set_page_config(page_icon="🌊", layout="wide")
+st.set_page_config(page_icon=ICON, layout="wide")
+st.logo(ICON, size="medium")
 page = st.navigation(
     [
         st.Page(VIEWS / f"{name}.py", title=title, icon=icon, url_path=path or None, default=not path, help=question)
@@ -28,6 +31,7 @@ page = st.navigation(
     position="top",
 )
 st.set_page_config(page_title=f"{page.title} · Value stream")
+frame.dress()
 try:
     page.run()
 except Exception as error:  # the one boundary: whoever looks gets a sentence, the log gets the traceback

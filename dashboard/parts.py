@@ -11,10 +11,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from dashboard import data, filters, live, tables, theme
+from dashboard import data, filters, frame, live, notes, tables, theme
 from dashboard.charts.entry import Drawn
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.export import pictures
+from dashboard.link_component import copy_link
 from dashboard.words import day as day
 from dashboard.words import local as local
 from dashboard.words import text as text
@@ -26,6 +27,7 @@ from vsm.metrics.figure import FEW, Figure
 WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
 FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
+MEETING = "What do we take into the meeting?"  # that page has a place of its own for notes
 GOOD_COVERAGE = 0.8  # below this a number speaks of so little that the line above every page says so in orange
 
 
@@ -46,7 +48,7 @@ def head(question: str) -> tuple[Choice, Measures]:
     except UsageError as error:
         st.warning(text(str(error)), icon=":material/build:")
         st.stop()
-    freshness(known, measures, trust=question != TRUST)
+    freshness(known, choice, measures, question)
     live.news()
     if question != TRUST and (known.stale or live.running()):
         live.panel()
@@ -56,11 +58,12 @@ def head(question: str) -> tuple[Choice, Measures]:
     return choice, measures
 
 
-def freshness(known: Known, measures: Measures, trust: bool) -> None:
+def freshness(known: Known, choice: Choice, measures: Measures, question: str) -> None:
     """One line: as of when, how much of it is linked, how many doubts; all of it is on the data page."""
     coverage = measures.figures["changes_deployed"]
     share = coverage.values["value"]
     with st.container(horizontal=True, vertical_alignment="center", key="freshness", gap="small"):
+        frame.on_paper(_chosen(known, choice, measures))
         st.badge(f"Data as of {text(local(known.now, known.zone))} ({text(known.zone)})", icon=":material/schedule:", color="gray")
         icon = ":material/sync_problem:" if known.stale else ":material/sync:"
         st.badge(_last_read(known), icon=icon, color="orange" if known.stale else "gray")
@@ -71,9 +74,20 @@ def freshness(known: Known, measures: Measures, trust: bool) -> None:
         if measures.workflow is not None and measures.workflow.derived:
             st.badge("Stages derived, not configured", icon=":material/auto_fix_high:", color="orange")
         if len(measures.quality):
-            st.badge(f"{theme.many(len(measures.quality), 'note')} on the data", icon=":material/info:", color="orange")
-        if trust:
+            st.badge(f"{theme.many(len(measures.quality), 'remark')} on the data", icon=":material/info:", color="orange")
+        if question not in (TRUST, MEETING):
+            notes.add_button(choice, measures.scope.end.tz_convert(known.zone).date())
+        copy_link()
+        if question != TRUST:
             st.page_link("views/data.py", label=TRUST, icon=":material/arrow_forward:", width="content")
+
+
+def _chosen(known: Known, choice: Choice, measures: Measures) -> str:
+    """What was chosen and as of when, for paper, where no filter is seen."""
+    parts = (choice.stream or filters.STREAMS, choice.team or filters.TEAMS, choice.application, choice.level)
+    scope = measures.scope
+    window = f"{day(scope.start, known.zone)} to {day(scope.end, known.zone)}"
+    return " · ".join([*filter(None, parts), window, f"data as of {local(known.now, known.zone)} ({known.zone})"])
 
 
 def _last_read(known: Known) -> str:

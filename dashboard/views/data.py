@@ -37,7 +37,8 @@ with st.grid(3, min_column_width=300):
     for tile in COVERAGE:
         parts.tile(tile, measures.figures, before)
 
-st.header("Notes on the data", anchor=False)
+st.header("Remarks on the data", anchor=False)
+st.caption("What checks of the data found, what it does to the numbers, and what would mend it.")
 if measures.quality.empty:
     st.success("No check found anything.", icon=":material/check:")
 else:

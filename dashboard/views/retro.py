@@ -9,14 +9,13 @@ import streamlit as st
 
 from dashboard import data, parts, theme
 from dashboard.charts.catalogue import CATALOGUE
+from dashboard.notes import KINDS
 from vsm.errors import UsageError
 from vsm.experiments import METRICS, said
 from vsm.metrics.compare import compare
 from vsm.metrics.figure import Figure
 
-KINDS = {"note": "Something happened", "freeze": "Release freeze", "team": "The team changed", "rule": "A way of working changed"}
-
-choice, measures = parts.head("What do we take into the meeting?")
+choice, measures = parts.head(parts.MEETING)
 zone = measures.flow.config.timezone
 first, last = (time.tz_convert(zone).date() for time in (measures.scope.start, measures.scope.end))
 
