@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from dashboard import theme
-from vsm.metrics.figure import FEW, Figure
+from vsm.metrics.figure import FEW, Figure, Number
 from vsm.metrics.recovery import Stream
 from vsm.metrics.spans import UNTOLD
 from vsm.workflow import Workflow
@@ -288,7 +288,7 @@ def bands(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def speed(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataFrame:
+def speed(applications: Mapping[str, Mapping[str, Number]]) -> pd.DataFrame:
     """Lead time and fail rate of each application, by name: application, hours, changes, value, low, high, n."""
     rows = []
     for name, figures in sorted(applications.items()):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from vsm import report
-from vsm.metrics.figure import FEW, Figure
+from vsm.metrics.figure import FEW, Number
 
 NONE = report.NONE
 
@@ -108,7 +108,7 @@ def _known(value: Any) -> float | None:
     return float(value)
 
 
-def by_application(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataFrame:
+def by_application(applications: Mapping[str, Mapping[str, Number]]) -> pd.DataFrame:
     """The five DORA figures of each application as a table of text, each with its n; few observations are not summarised."""
     columns = (
         ("Deployments", "deployment_frequency", "per_week", per_week),
@@ -124,7 +124,7 @@ def by_application(applications: Mapping[str, Mapping[str, Figure]]) -> pd.DataF
     return pd.DataFrame(rows, columns=["Application", *(title for title, *_ in columns)])
 
 
-def _with_n(figure: Figure, value: str, written: Callable[[float | None], str]) -> str:
+def _with_n(figure: Number, value: str, written: Callable[[float | None], str]) -> str:
     """A figure in words with its n; a percentile or a rate of fewer than five says only how many there are."""
     if 0 < figure.n < FEW and value != "per_week":
         return f"too few (n {figure.n})"

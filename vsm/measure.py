@@ -1,6 +1,6 @@
 """All figures and frames of one scope, taken once: what the report writes, the dashboard draws and explain prints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -9,8 +9,9 @@ import pandas as pd
 
 from vsm import figures as by_name
 from vsm import presets, stream
+from vsm.delivery import Deliveries, Delivery, whose
 from vsm.deployed import applications
-from vsm.frames import among, kept, text
+from vsm.frames import among, kept
 from vsm.lever import Lever, lever
 from vsm.metrics import (
     batch_size,
@@ -25,31 +26,22 @@ from vsm.metrics import (
     policies,
     quality,
     recovery,
-    reliability,
     rework,
     stages,
     waste,
 )
 from vsm.metrics.beside import Difference
 from vsm.metrics.constraint import Constraint
-from vsm.metrics.figure import Figure
-from vsm.metrics.periods import months
+from vsm.metrics.figure import Figure, Number
+from vsm.metrics.monthly import by_month
 from vsm.metrics.policies import Policy
-from vsm.metrics.remediation import judged
 from vsm.metrics.waste import Waste
 from vsm.pipeline import Flow, StreamFlow
 from vsm.presets import Definition
 from vsm.scope import Scope
 from vsm.workflow import Workflow
 
-MOST_MONTHS = 24  # each is measured anew, and what is older says little of a team
-HEADLINE = {  # the value that a figure is known by
-    "deployment_frequency": "per_week",
-    "change_lead_time": "p50",
-    "change_fail_rate": "value",
-    "failed_deployment_recovery_time": "p50",
-    "deployment_rework_rate": "value",
-}
+ByName = Mapping[str, Mapping[str, Number]]  # of each application or team its numbers by name
 
 
 @dataclass(frozen=True)
@@ -63,11 +55,10 @@ class Measures:
     incidents_linked, batch_size, availability, time_to_acknowledge. What needs one map of stages
     (``workflow``, ``stages``, ``moves``, ``constraint``, ``graph``, ``cumulative``) is None
     where several streams are looked at at once: it stands under each of ``streams`` then.
-    ``applications``: the DORA figures of each. ``happy_path``
-    and ``recovery_stream``: the ways of changes and of failed deployments. ``policy``: whose way of
-    reading visits cycle times, times in stage and cumulative flow follow. ``definition``: whose DORA
-    figures these are, with ``ours`` beside them where they are another tool's; ``delivery``: the
-    frames that they are made of.
+    ``happy_path`` and ``recovery_stream``: the ways of changes and of failed deployments. ``policy``:
+    whose way of reading visits cycle times, times in stage and cumulative flow follow. ``definition``:
+    whose DORA figures these are, with ``ours`` beside them where they are another tool's; ``delivery``:
+    the frames that they are made of.
     """
 
     scope: Scope
@@ -83,7 +74,7 @@ class Measures:
     happy_path: recovery.Stream
     recovery_stream: recovery.Stream
     quality: pd.DataFrame
-    delivery: "Delivery"
+    delivery: Delivery
     workflow: Workflow | None = None
     stages: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
@@ -93,7 +84,6 @@ class Measures:
     constraint: Constraint | None = None
     graph: "nx.DiGraph[str] | None" = None
     streams: dict[str, "Measures"] = field(default_factory=dict)
-    applications: dict[str, dict[str, Figure]] = field(default_factory=dict)
     policy: Policy = "vsm"
     _part_times: Callable[[], pd.DataFrame] = field(default=lambda: pd.DataFrame(), repr=False, compare=False)
     definition: Definition = "vsm"
@@ -103,7 +93,8 @@ class Measures:
     _moved: Callable[[], pd.DataFrame | None] = field(default=lambda: None, repr=False, compare=False)
     _wasted: Callable[[], Waste] = field(default=cache(lambda: waste.together([])), repr=False, compare=False)
     _monthly: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
-    _teamed: Callable[[], dict[str, dict[str, Figure]]] = field(default=dict, repr=False, compare=False)
+    _teamed: Callable[[], ByName] = field(default=dict, repr=False, compare=False)
+    _apart: Callable[[], ByName] = field(default=dict, repr=False, compare=False)
 
     @property
     def waste(self) -> Waste:
@@ -133,8 +124,13 @@ class Measures:
         return self._monthly()
 
     @property
-    def teams(self) -> dict[str, dict[str, Figure]]:
-        """The DORA figures of each team: of its own items' changes, and of the applications that these go to."""
+    def applications(self) -> ByName:
+        """The DORA numbers of each application that was ever deployed: one at a time is how they are meant."""
+        return self._apart()
+
+    @property
+    def teams(self) -> ByName:
+        """The DORA numbers of each team: of its own items' changes, and of the applications that these go to."""
         return self._teamed()
 
     @property
@@ -155,18 +151,33 @@ class Measures:
 def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm") -> Measures:
     """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
     chosen = _streams(told, scope)
-    common = list(quality.of_everything(told))
-    parts = {one.name: _stream(told, one, scope, policy, common) for one in chosen}
+    shared = _Shared(told, policy, Deliveries(told), list(quality.of_everything(told)))
+    parts = {one.name: _stream(shared, one, scope) for one in chosen}
     if len(chosen) == 1:
         (whole,) = parts.values()
     else:
         every = cache(lambda: waste.together([part.waste for part in parts.values()]))
-        whole = replace(_measures(told, chosen, scope, policy, common), streams=parts, _wasted=every)
-    whole = replace(whole, applications=_by_application(told, _applications(told, chosen, whole.items, scope), whole.items, scope))
+        whole = replace(_measures(shared, chosen, scope), streams=parts, _wasted=every)
+    items, named = whole.items, _deployed(told, whose(told, chosen, whole.items, scope))
+    whole = replace(whole, _apart=cache(lambda: shared.deliveries.by_application(named, items, scope)))
     if definition == "vsm":
         return whole
-    apart = {name: _delivery(told, frozenset({name}), whole.items, scope) for name in whole.applications}
-    return presets.applied(whole, definition, apart)
+    return presets.applied(whole, definition, {name: shared.deliveries.of(frozenset({name}), items, scope) for name in named})
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the measures of all streams share."""
+
+    flow: Flow
+    policy: Policy
+    deliveries: Deliveries
+    findings: list[quality.Finding]
+
+
+def _deployed(told: Flow, whose: frozenset[str] | None) -> list[str]:
+    """The applications that were ever deployed, by name: some (None: all) of them."""
+    return sorted(name for name in told.links.deployments["application"].unique() if whose is None or name in whose)
 
 
 def within(told: Flow, scope: Scope) -> "tuple[tuple[StreamFlow, ...], pd.DataFrame, Delivery]":
@@ -192,10 +203,11 @@ def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
     return tuple(one for one in told.streams if scope.stream in (None, one.name))
 
 
-def _stream(told: Flow, one: StreamFlow, scope: Scope, policy: Policy, common: list[quality.Finding]) -> Measures:
+def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
+    told, policy = shared.flow, shared.policy
     zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
-    measures = _measures(told, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name), policy, common)
+    measures = _measures(shared, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name))
     items, visits = measures.items, measures.visits
     recent = stages.lately(visits, scope)
     by_stage = stages.stages(recent, line, scope, calendar, zone)
@@ -243,8 +255,9 @@ def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope) -> Wa
     return waste.waste(visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
 
 
-def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: Policy, common: list[quality.Finding]) -> Measures:
+def _measures(shared: _Shared, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measures:
     """What needs no map of stages, over the items of some streams."""
+    told, policy = shared.flow, shared.policy
     zone = told.config.zone
     items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
     split = [stages.split(kept(one.visits, among(one.visits["item"], items["item"])), one.workflow.stages) for one in chosen]
@@ -252,8 +265,8 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
     sent_back = rework.rework(visits, items, scope)
     changed_hands = handoffs.handoffs(visits, items, scope)
     ends = {"production" if one.deploys else "done" for one in chosen}
-    whose = _applications(told, chosen, items, scope)
-    shipped = _delivery(told, whose, items, scope)
+    theirs = whose(told, chosen, items, scope)
+    shipped = shared.deliveries.of(theirs, items, scope)
     delivered = shipped.figures(scope, told)
     often, failing = delivered["deployment_frequency"], delivered["change_fail_rate"]
     figures = {
@@ -270,7 +283,7 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         "handoffs_per_item": changed_hands.per_item,
         "rework": sent_back.items,
         **delivered,
-        **shipped.beside(scope, told, whose or frozenset(shipped.deployments["application"])),
+        **shipped.beside(scope, told, theirs or frozenset(shipped.deployments["application"])),
         "tickets_linked": coverage.tickets_linked(items, told.links.item_changes, scope),
         "changes_deployed": coverage.changes_deployed(
             dora.counted(shipped.changes, told.config.dora), shipped.deployment_changes, shipped.deployments, scope
@@ -297,35 +310,18 @@ def _measures(told: Flow, chosen: tuple[StreamFlow, ...], scope: Scope, policy: 
         ),
         delivery=shipped,
         accurate=sent_back.percent_complete_accurate,
-        quality=quality.quality(told, chosen, common=common),
+        quality=quality.quality(told, chosen, common=shared.findings),
         policy=policy,
-        _monthly=cache(lambda: _by_month(shipped, scope, told)),
-        _teamed=cache(lambda: _by_team(told, chosen, items, scope)),
+        _monthly=cache(lambda: _months(shared.deliveries, shipped, theirs, items, scope)),
+        _teamed=cache(lambda: shared.deliveries.by_team(items, scope)),
     )
 
 
-def _by_month(shipped: "Delivery", scope: Scope, told: Flow) -> pd.DataFrame:
-    """The DORA metrics of each calendar month of the window's last two years, from the first in which anything is known on."""
-    rows = []
+def _months(every: Deliveries, shipped: Delivery, theirs: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The DORA metrics of each calendar month, from the first in which anything is known on."""
     begins = [shipped.deployments["finished_at"].min(), shipped.changes["merged_at"].min()]
     first = min((at for at in begins if pd.notna(at)), default=scope.end)
-    start = max(scope.start, first - pd.Timedelta(days=31), scope.end - pd.Timedelta(days=31 * MOST_MONTHS))
-    every = [one for one in months(replace(scope, start=start), told.config.zone) if one.scope.end >= first][-MOST_MONTHS:]
-    for one in every:
-        for name, figure in shipped.figures(one.scope, told).items():
-            values = {kind: figure.values.get(kind) for kind in ("low", "high")}
-            rows.append((one.month, one.whole, name, figure.values[HEADLINE[name]], *values.values(), figure.n))
-    kinds = {"month": "datetime64[us]", "whole": "bool", "metric": "str"} | dict.fromkeys(("value", "low", "high"), "float64")
-    return pd.DataFrame(rows, columns=[*kinds, "n"]).astype(kinds)
-
-
-def _by_team(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> dict[str, dict[str, Figure]]:
-    """The DORA figures of each team that has items, in the order of their names."""
-    found = {}
-    for team in sorted(items["team"].dropna().unique()):
-        mine, theirs = items[items["team"] == team], replace(scope, team=str(team))
-        found[str(team)] = _delivery(told, _applications(told, chosen, mine, theirs), mine, theirs).figures(theirs, told)
-    return found
+    return by_month(every.account(theirs, items, scope), first, scope, every.told.config.zone)
 
 
 def _ended(told: Flow) -> pd.Series:
@@ -354,103 +350,6 @@ def _between_shown(between: pd.DataFrame, told: Flow) -> pd.DataFrame:
     people, privacy = told.people, told.config.privacy.people
     shown = between.assign(**{side: people.shown(between[side], privacy) for side in ("from", "to")})
     return shown.dropna(subset=["from", "to"]).sort_values(["from", "to"], ignore_index=True)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The delivery frames of some applications, and what went wrong with their deployments."""
-
-    changes: pd.DataFrame
-    deployments: pd.DataFrame
-    deployment_changes: pd.DataFrame
-    incidents: pd.DataFrame
-    remediation: pd.DataFrame
-    apart: pd.DataFrame
-
-    def not_failures(self, scope: Scope) -> pd.DataFrame:
-        """What might look like a failure in the window and is none: id and reason."""
-        return self.apart.loc[scope.holds(self.apart["at"]), ["id", "reason"]]
-
-    def figures(self, scope: Scope, told: Flow) -> dict[str, Figure]:
-        """The five DORA metrics."""
-        zone, rules = told.config.zone, told.config.dora
-        settled, unplaced = told.links.settled_changes, told.links.unplaced_changes
-        return {
-            "deployment_frequency": dora.deployment_frequency(self.deployments, scope, zone),
-            "change_lead_time": dora.change_lead_time(
-                self.changes, self.deployments, self.deployment_changes, scope, zone, settled, rules, unplaced
-            ),
-            "change_fail_rate": dora.change_fail_rate(
-                self.deployments, self.remediation, scope, zone, rules, self.not_failures(scope)
-            ),
-            "failed_deployment_recovery_time": dora.failed_deployment_recovery_time(
-                self.deployments, self.remediation, scope, zone, rules
-            ),
-            "deployment_rework_rate": dora.deployment_rework_rate(self.deployments, self.remediation, scope, zone, rules),
-        }
-
-    def beside(self, scope: Scope, told: Flow, applications: frozenset[str]) -> dict[str, Figure]:
-        """What stands beside the five: how much comes at once, and what users had to live with."""
-        sizes = batch_size.sizes(told.links.change_commits, told.facts.pull_requests)
-        return {
-            "batch_size": batch_size.batch_size(self.deployments, self.deployment_changes, sizes, scope, told.config.zone),
-            "availability": reliability.availability(self.incidents, applications, scope),
-            "time_to_acknowledge": reliability.time_to_acknowledge(self.incidents, scope, told.config.zone),
-        }
-
-
-def _applications(told: Flow, chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> frozenset[str] | None:
-    """Whose deployments a scope speaks of; None for everybody's.
-
-    A stream's are those that its configuration names, else those that its items' changes go to.
-    """
-    if scope.application is not None:
-        return frozenset({scope.application})
-    if scope.team is None and len(chosen) == len(told.streams):
-        return None
-    named = {one.name: one.applications for one in told.config.streams}
-    configured = frozenset(name for one in chosen for name in named.get(one.name, ()))
-    if configured and scope.team is None:
-        return configured
-    mine = told.links.item_changes.loc[among(told.links.item_changes["item"], items["item"]), "change"]
-    changes = told.links.changes
-    return frozenset(changes.loc[among(changes["change"], mine), "application"].dropna()) | frozenset(items["application"].dropna())
-
-
-def _delivery(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> Delivery:
-    """The delivery frames of a scope, with all of their history; of a team only its own items' changes."""
-    linked = told.links
-    changes, deployments, incidents = linked.changes, linked.deployments, linked.incidents
-    if whose is not None:
-        changes = dora.changes_of(changes, deployments, linked.deployment_changes, whose)
-        deployments = deployments[among(deployments["application"], whose)]
-        laid = among(incidents["deployment"], deployments["id"])
-        incidents = incidents[laid | (among(incidents["application"], whose) & incidents["deployment"].isna())]
-    if scope.team is not None:
-        mine = linked.item_changes.loc[among(linked.item_changes["item"], items["item"]), "change"]
-        changes = changes[among(changes["change"], mine)]
-    pairs = linked.deployment_changes
-    pairs = pairs[among(pairs["deployment"], deployments["id"])]
-    rules, days = told.config.dora, told.config.incidents.link_within_days
-    remedies, no_failures = judged(deployments, pairs, linked.changes, incidents, rules, days)
-    apart = pd.concat([no_failures, _not_laid(linked.excluded_incidents, incidents, whose)], ignore_index=True)
-    return Delivery(changes, deployments, pairs[among(pairs["change"], changes["change"])], incidents, remedies, apart)
-
-
-def _not_laid(excluded: pd.DataFrame, incidents: pd.DataFrame, whose: frozenset[str] | None) -> pd.DataFrame:
-    """The incidents that make no deployment a failed one: id, reason, at (when they were opened)."""
-    mine = excluded if whose is None else excluded[among(excluded["application"], whose)]
-    alone = incidents[incidents["deployment"].isna()]
-    parts = [mine, alone.assign(reason=text("laid to no deployment", alone.index))]
-    told = pd.concat([part[["id", "reason", "opened_at"]] for part in parts], ignore_index=True)
-    return told.rename(columns={"opened_at": "at"})
-
-
-def _by_application(told: Flow, whose: frozenset[str] | None, items: pd.DataFrame, scope: Scope) -> dict[str, dict[str, Figure]]:
-    """The DORA figures of each application that was ever deployed: one at a time is how they are meant."""
-    deployed = told.links.deployments["application"].unique()
-    names = sorted(name for name in deployed if whose is None or name in whose)
-    return {name: _delivery(told, frozenset({name}), items, scope).figures(scope, told) for name in names}
 
 
 def _within(items: pd.DataFrame, scope: Scope) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from vsm.pipeline import Flow
 from vsm.scope import Scope
 
 if TYPE_CHECKING:
-    from vsm.measure import Delivery, Measures
+    from vsm.delivery import Delivery
+    from vsm.measure import Measures
 
 Definition = Literal["vsm", "devlake", "middleware"]
 FIVE = (
@@ -32,8 +33,8 @@ def applied(measures: "Measures", definition: Definition, deliveries: Mapping[st
     other = Other(measures.flow, definition)
     whole = other.of(measures)
     streams = {name: other.of(one) for name, one in measures.streams.items()}
-    apart = {name: other.read(one, measures.scope).figures for name, one in deliveries.items()}
-    return replace(whole, streams=streams, applications=apart)
+    apart = cache(lambda: {name: other.read(one, measures.scope).figures for name, one in deliveries.items()})
+    return replace(whole, streams=streams, _apart=apart)
 
 
 class Other:

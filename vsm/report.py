@@ -1,6 +1,6 @@
 """The report: every number of a scope as a document (JSON), as text for a terminal, as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 from vsm.measure import Measures
 from vsm.metrics import benchmarks
 from vsm.metrics.beside import NAMES, Difference, worded
-from vsm.metrics.figure import Figure
+from vsm.metrics.figure import Figure, Number
 from vsm.metrics.recovery import Stream
 
 Document = dict[str, Any]
@@ -220,7 +220,7 @@ def _constraint(measures: Measures) -> Document | None:
     }  # fmt: skip
 
 
-def _dora(figures: dict[str, Figure], parts: pd.DataFrame | None) -> Document:
+def _dora(figures: Mapping[str, Number], parts: pd.DataFrame | None) -> Document:
     recovery = figures["failed_deployment_recovery_time"]
     told = [] if parts is None else parts.to_dict("records")
     numbers = ("p50", "p85", "mean") if parts is not None and "mean" in parts else ("p50", "p85")
@@ -249,12 +249,12 @@ def _month(row: dict[str, Any]) -> Document:
     return {"month": f"{row['month']:%Y-%m}", "whole": bool(row["whole"]), "metric": row["metric"], **numbers, "n": int(row["n"])}
 
 
-def _percentiles(figure: Figure) -> Document:
+def _percentiles(figure: Number) -> Document:
     """p50 and p85, and the mean where a definition asks for that."""
     return _values(figure, "p50", "p85", *(["mean"] if "mean" in figure.values else []))
 
 
-def _rate(figure: Figure, count: str) -> Document:
+def _rate(figure: Number, count: str) -> Document:
     return {**_values(figure, "value", "low", "high"), count: _whole(figure.values.get(count))}
 
 
@@ -265,7 +265,7 @@ def _workflow(measures: Measures) -> Document | None:
     return {"derived": flow.derived, "notes": list(flow.notes), "stages": [stage.name for stage in flow.stages]}
 
 
-def _values(figure: Figure, *names: str) -> Document:
+def _values(figure: Number, *names: str) -> Document:
     return {**{name: _number(figure.values.get(name)) for name in names}, "n": int(figure.n)}
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vsm import links, measure, pipeline
+from vsm import links, pipeline
 from vsm.config import Config
+from vsm.delivery import Deliveries
 from vsm.metrics.beside import Chain, Difference, worded
 from vsm.metrics.figure import Figure, mean, nearest_rank
 from vsm.people import People
@@ -56,7 +57,7 @@ def compare(facts: Facts, tool: Definition, scope: Scope, zone: str = "UTC") -> 
     config, people = Config(timezone=zone), People.of(facts)
     linked = links.link(facts, config, people)
     flow = pipeline.Flow(config, facts, people, linked, (), linked.items, scope.end)
-    shipped = measure._delivery(flow, None, linked.items, scope)
+    shipped = Deliveries(flow).of(None, linked.items, scope)
     read, ours = Other(flow, tool).read(shipped, scope), shipped.figures(scope, flow)
     return Beside(read.figures, ours, read.differences(ours))
 

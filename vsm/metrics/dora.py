@@ -124,7 +124,7 @@ def failed_deployment_recovery_time(
     rules = rules or Dora()
     good = successful(deployments, scope)
     rows = _with_reasons(told(good), remedies, "deployment", "by", "failed")
-    failed = rows[rows["failed"]].drop(columns="failed").merge(_recoveries(remedies), on="deployment")
+    failed = rows[rows["failed"]].drop(columns="failed").merge(recoveries(remedies), on="deployment")
     opened = rules.recovery_start == "opened"
     began = failed["opened_at"].fillna(failed["deployed_at"]) if opened else failed["deployed_at"]
     negative = failed["recovered_at"] < began
@@ -206,7 +206,7 @@ def _by_reason(rows: pd.DataFrame, word: str) -> str:
     return f": {by} (each counted once, by the first of these that it has)" if by else ""
 
 
-def _recoveries(remedies: pd.DataFrame) -> pd.DataFrame:
+def recoveries(remedies: pd.DataFrame) -> pd.DataFrame:
     """deployment, recovered_at: the end of its last incident (missing while one is open), without any its first remedy's finish.
 
     And opened_at, when its first incident was opened.

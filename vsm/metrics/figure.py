@@ -19,18 +19,23 @@ def no_rows() -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A number with its n, its rows, what was left out of it, and the rule by which it was counted.
-
-    ``values``: durations in hours, rates as fractions, None where there is no data. ``rows``: what
-    was counted, the id in the first column. ``left_out``: id and reason. ``of``: how many could
-    have counted, so that coverage is n / of; None where the question makes no sense. ``series``:
-    the same number by week, where it has one. ``said``: words beside numbers, such as which end.
-    """
+class Number:
+    """A number and its n. ``values``: durations in hours, rates as fractions, None where there is no data."""
 
     name: str
     values: dict[str, float | None]
     n: int
+
+
+@dataclass(frozen=True)
+class Figure(Number):
+    """A number with its n, its rows, what was left out of it, and the rule by which it was counted.
+
+    ``rows``: what was counted, the id in the first column. ``left_out``: id and reason. ``of``: how many could
+    have counted, so that coverage is n / of; None where the question makes no sense. ``series``:
+    the same number by week, where it has one. ``said``: words beside numbers, such as which end.
+    """
+
     unit: str
     definition: str
     rule: str

@@ -14,7 +14,7 @@ REMEDIATION = {
     "deployment": "str", "reason": "str", "by": "str", "remedy": "str", "opened_at": TIME, "recovered_at": TIME,
     "rule": "str", "strength": "str", "unplanned": "bool", "because": "str",
 }  # fmt: skip
-LEFT_OUT = {"id": "str", "reason": "str", "at": TIME}
+LEFT_OUT = {"id": "str", "reason": "str", "at": TIME, "deployment": "str"}
 LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
 
 
@@ -47,7 +47,10 @@ def judged(
     deployments: pd.DataFrame, deployment_changes: pd.DataFrame, changes: pd.DataFrame, incidents: pd.DataFrame,
     rules: Dora | None = None, days: float = 7,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    """What `remediation` tells, and what looks like a reason but does not count: id, reason, and at, when that was deployed."""
+    """What `remediation` tells, and what looks like a reason but does not count: id, reason, deployment, and its finish (at).
+
+    Each application is judged by itself: of all together comes what comes of each alone.
+    """
     rules = rules or Dora()
     good = successful(deployments)
     reverts, old = _by_revert(good, deployment_changes, changes, rules.revert_within_days)
@@ -58,7 +61,8 @@ def judged(
     every = pd.concat([empty(REMEDIATION), *counted], ignore_index=True).drop_duplicates(["deployment", "reason", "by"])
     every = _in_order(every, good)
     out = [rows for reason, rows in (("revert", old), ("hotfix", far)) if reason in rules.remediation and len(rows)]
-    left_out = pd.concat([empty(LEFT_OUT), *out], ignore_index=True)[list(LEFT_OUT)].astype(LEFT_OUT)
+    out = [empty(LEFT_OUT), *(rows.rename(columns={"remedy": "deployment"}) for rows in out)]
+    left_out = pd.concat(out, ignore_index=True)[list(LEFT_OUT)].astype(LEFT_OUT)
     return _planned(every, good, deployment_changes, changes, incidents, rules), left_out
 
 
@@ -204,7 +208,8 @@ def _planned(
         return remedies
     incident = _while_open(mended, good, incidents)
     brought = deployment_changes.loc[among(deployment_changes["deployment"], mended["remedy"]), ["deployment", "change"]]
-    fixing = among(brought["change"], mended.loc[mended["reason"] == "revert", "by"])
+    reverts = mended[mended["reason"] == "revert"]
+    fixing = among(_in(brought["change"], brought["deployment"], good), _in(reverts["by"], reverts["remedy"], good))
     fixing |= looked_up(brought["change"], hotfix_rules(changes)).notna()
     counts = fixing.groupby(brought["deployment"]).agg(["sum", "size"])
     own, n = (looked_up(remedies["remedy"], counts[name]).fillna(0).astype("int64") for name in ("sum", "size"))
@@ -222,6 +227,11 @@ def _planned(
     is_one = remedies["remedy"].notna()
     unplanned = is_one & (back | named | while_open.notna() | mostly)
     return remedies.assign(unplanned=unplanned, because=pd.Series(because, index=remedies.index).where(is_one).astype("str"))
+
+
+def _in(changes: pd.Series, deployments: pd.Series, good: pd.DataFrame) -> pd.Series:
+    """Changes as they came to an application: what one application takes back may be nothing to another that gets it, too."""
+    return changes + " in " + looked_up(deployments, good.set_index("id")["application"])
 
 
 def _while_open(mended: pd.DataFrame, good: pd.DataFrame, incidents: pd.DataFrame) -> pd.Series:
