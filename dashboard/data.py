@@ -193,6 +193,52 @@ def remove_experiment(key: int) -> None:
         journal.remove_experiment(engine, key)
 
 
+def hand_steps(stream: str) -> pd.DataFrame:
+    """The steps of a stream that no system records."""
+    told = journal.hand_steps(_opened())
+    return told[told["stream"] == stream]
+
+
+def add_hand_step(
+    stream: str, name: str, behind: str | None, wait: float, work: float, accurate: float | None, by: str
+) -> None:  # fmt: skip
+    """Write down a step that no system records. Raises ValueError with a sentence."""
+    with _written() as engine:
+        journal.add_hand_step(engine, stream, name, behind, wait, work, accurate, by=by, now=datetime.now(UTC))
+
+
+def remove_hand_step(key: int) -> None:
+    """Take a step by hand back."""
+    with _written() as engine:
+        journal.remove_hand_step(engine, key)
+
+
+def future_states(stream: str) -> pd.DataFrame:
+    """The future states of a stream that were kept, oldest first."""
+    told = journal.future_states(_opened())
+    return told[told["stream"] == stream]
+
+
+def add_future_state(stream: str, name: str, drawn: dict[str, Any], holds_from: date | None, by: str) -> int:
+    """Keep a future state and give its id. Raises ValueError with a sentence."""
+    target = None if holds_from is None else _day(holds_from)
+    with _written() as engine:
+        return journal.add_future_state(engine, stream, name, drawn, target, by=by, now=datetime.now(UTC))
+
+
+def remove_future_state(key: int) -> None:
+    """Take a future state back."""
+    with _written() as engine:
+        journal.remove_future_state(engine, key)
+
+
+def since(scope: Scope, start: pd.Timestamp) -> Measures | None:
+    """What was measured of a scope's work from an instant on; None where nothing is known of the time after it."""
+    key, configured = _key()
+    now = told().now
+    return None if now is None or start >= now else _window(key, configured, replace(scope, start=start, end=now))
+
+
 def judged(choice: Choice, experiment: dict[str, Any]) -> tuple[Figure, Figure] | None:
     """The figure that an experiment asks for before and after its start, in its stream; None before it began.
 

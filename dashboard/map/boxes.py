@@ -6,6 +6,7 @@ from itertools import pairwise
 from dashboard import theme
 from dashboard.map.layout import BADGE, BETWEEN, HEADER, MERGE, NAME_LINE, NAME_SIZE, SPLIT, Box, Layout, rows_of
 from dashboard.map.model import Change, Group, MapModel, Move, Stage
+from dashboard.map.words import WRITTEN
 from dashboard.svg import Palette, box, element, fitted, line, polygon, text, width, wrapped
 
 HANDOFF_MOST = 0.5  # from this share of the moves on, an arrow is drawn as a handoff
@@ -50,7 +51,7 @@ def arrows(at: Layout, told: MapModel, palette: Palette) -> Iterable[str]:
         for move in moves:
             main = max((one for one in moves if one.to == move.to), key=lambda one: one.n) == move
             yield _arrow(move, at, palette, main)
-        if len(before) > 1 or len(after) > 1:
+        if (len(before) > 1 or len(after) > 1) and not told.planned:
             yield from _counts(moves, at, palette)
         reached = {move.to for move in moves}
         for i in after:
@@ -58,7 +59,7 @@ def arrows(at: Layout, told: MapModel, palette: Palette) -> Iterable[str]:
                 y, left = at.boxes[i].top + ARROW, at.boxes[i].left
                 yield line((left - at.gap + 7, y), (left - 7, y), stroke=palette.line, thick=1.5, dash="2 4")
     for names in columns:
-        for one, two in pairwise(names):
+        for one, two in [] if told.planned else pairwise(names):
             yield _either_way(told.stages[one].name, told.stages[two].name, at, told, palette)
 
 
@@ -149,6 +150,8 @@ def _facts(stage: Stage, place: Box, at: Layout, told: MapModel, palette: Palett
     yield text(fitted(_who(stage), room, 11.5), start, place.top + 23 + len(names) * NAME_LINE, fill, 11.5)
     for row, name in enumerate(rows_of(told)):
         y = place.top + at.rows[row] + 12
+        if name == "wip" and stage.estimate and not told.planned:
+            continue
         label, n, value, known = _row(name, stage, told)
         over = name == "wip" and stage.over_limit
         yield text(label, start, y, palette.muted, 12)
@@ -187,7 +190,7 @@ def _limit(stage: Stage) -> str:
 
 def _was(name: str, change: Change, end: float, y: float, room: float, palette: Palette) -> Iterable[str]:
     """What a number was before; a clear change in words, whatever the room, and no change only where there is room."""
-    was = f"was {theme.number(change.before) if name == 'wip' else theme.duration(change.before)}"
+    was = f"was {WRITTEN[name](change.before)}"
     if change.said in CLEAR:
         short = change.said.removeprefix("clearly ")
         said = next((one for one in (f"{change.said}, {was}", f"{short}, {was}", short) if width(one, 10.5, True) <= room), short)

@@ -66,7 +66,7 @@ class Layout:
         gap = WIDE_GAP if branching else GAP if columns <= MANY else NARROW_GAP
         wide_box = min(max((WIDE - 2 * MARGIN) / columns - gap, NARROWEST), WIDEST)
         lines = max(len(wrapped(stage.name, wide_box - 22, NAME_SIZE, True)) for stage in told.stages)
-        tall = [TALL_ROW if told.compared and name != "accurate" else ROW for name in facts]
+        tall = [TALL_ROW if any(name in stage.changes for stage in told.stages) else ROW for name in facts]
         rows = tuple(accumulate(tall, initial=HEAD + (lines - 1) * NAME_LINE))
         over_limit = any(stage.over_limit for stage in told.stages)
         high = rows[-1] + (FOOT if over_limit else 0.0)
@@ -141,7 +141,7 @@ def passed(told: MapModel, move: Move) -> list[str]:
     """The stages in the columns that a move passes by."""
     at = told.places
     low, high = sorted((at[move.origin].column, at[move.to].column))
-    return [stage.name for stage in told.stages if low < at[stage.name].column < high]
+    return [stage.name for stage in told.stages if low < at[stage.name].column < high and not stage.estimate]
 
 
 def _arcs(

@@ -25,7 +25,7 @@ def sentence(stage: Stage, told: MapModel) -> str:
     if stage.accurate is not None:
         said.append(f"{theme.rate(stage.accurate)} of what it hands on is complete and accurate.")
     said += [_in_progress(stage)] if stage.wip_now is not None else []
-    said += _changes(stage)
+    said += _changes(stage, "as it is now") if told.planned else _changes(stage)
     said += [
         f"{move.to_new.capitalize()} on {theme.rate(move.handoff)} of moves from {move.origin}."
         for move in told.onward
@@ -78,13 +78,16 @@ def _in_progress(stage: Stage) -> str:
     return f"{stage.wip_now:,} in progress{limit}."
 
 
-def _changes(stage: Stage) -> list[str]:
+CALLED = {"wait": "Wait", "work": "Work", "accurate": "Complete and accurate", "wip": "In progress"}
+WRITTEN = {"wait": theme.duration, "work": theme.duration, "accurate": theme.rate, "wip": theme.number}
+
+
+def _changes(stage: Stage, when: str = "in the period before") -> list[str]:
     """What was before, in words."""
     said = []
     for name, change in stage.changes.items():
         verdict = f" ({change.said})" if change.said else ""
-        was = theme.number(change.before) if name == "wip" else theme.duration(change.before)
-        said.append(f"{'In progress' if name == 'wip' else name.capitalize()} in the period before: {was}{verdict}.")
+        said.append(f"{CALLED[name]} {when}: {WRITTEN[name](change.before)}{verdict}.")
     return said
 
 

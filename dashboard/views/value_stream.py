@@ -4,12 +4,13 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import data, map_state, parts, tables, theme
+from dashboard import data, hand_steps, map_state, parts, tables, theme
 from dashboard import map as drawing
+from dashboard.map import states
 from dashboard.map.groups import RULE, grouped
 from dashboard.map_component import chosen_stage, value_stream_map
 from dashboard.parts import Tile
-from vsm import figures
+from vsm import figures, future
 from vsm.board import columns
 from vsm.measure import Measures
 
@@ -21,6 +22,7 @@ TILES = (
 )
 
 choice, measures = parts.head("Where does work wait?")
+zone = measures.flow.config.timezone
 before = dict(parts.maps(choice, data.measures_before(choice))) if choice.compare else {}
 changes = data.changes(choice) if choice.compare else {}
 
@@ -34,9 +36,11 @@ def stream(name: str, one: Measures) -> None:
     whole = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
     if name in changes:
         whole = whole.with_changes(changes[name])
+    by_hand = states.by_hand(data.hand_steps(name), list(one.graph), zone)
+    whole = whole.with_steps([(drawn, behind) for drawn, _, behind in by_hand])
     names = grouped(whole).names
     told = grouped(whole, map_state.opened(name, names)).told
-    chosen = chosen_stage(key, map_state.chosen(name, list(one.graph)))
+    chosen = chosen_stage(key, map_state.chosen(name, [stage.name for stage in whole.stages]))
     with st.container(border=True, key=f"card_{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.header(parts.text(name), anchor=False, width="content")
@@ -51,8 +55,16 @@ def stream(name: str, one: Measures) -> None:
             st.caption(RULE)
         if stage is None:
             st.caption("Choose a stage to see which items are in it, and the visits behind its numbers.")
+        today = future.with_steps(future.current(one.graph, one.accurate), [(step, behind) for _, step, behind in by_hand])
+        st.caption(parts.text(hand_steps.sums(today)))
+        hand_steps.button(name, [shown.name for shown in whole.stages])
     if stage is not None:
-        panel(stage, one)
+        guessed = [drawn.name for drawn, _, _ in by_hand]
+        if stage in guessed:
+            place = guessed.index(stage)
+            hand_steps.panel(by_hand[place][0], hand_steps.found(data.hand_steps(name), place))
+        else:
+            panel(stage, one)
     with st.grid(4, min_column_width=280):
         for tile in TILES:
             parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import networkx as nx
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import map_state
-from dashboard.map import Change, MapModel, value_stream_svg
+from dashboard.map import Change, MapModel, Stage, value_stream_svg
 from dashboard.map.groups import FIT, MOST, grouped
 from dashboard.map.layout import Layout
 from dashboard.svg import LIGHT_PAPER
@@ -227,3 +228,25 @@ def test_a_group_says_how_many_of_its_stages_changed_and_nothing_where_one_has_n
     (group,) = (one for one in grouped(MapModel.of(graph).with_changes(changes(*rows))).told.stages if one.members)
 
     assert group.changes == {"wait": Change(2.0, "1 longer of 4")}
+
+
+def test_a_step_by_hand_stands_between_two_stages_dashed_and_in_no_scale():
+    board = Stage("Board", wait=72.0, work=0.5, accurate=0.9, estimate="by us, 1 Mar 2026")
+    told = MapModel.of(fork()).with_steps([(board, "B"), (replace(board, name="Mail"), "B"), (replace(board, name="Call"), None)])
+    at = Layout.of(told)
+    svg = value_stream_svg(told)
+    words = [text.text for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314 - our own drawing
+
+    assert [[told.stages[i].name for i in column] for column in at.columns] == [
+        ["Call"],
+        ["S"],
+        ["A", "B"],
+        ["Board"],
+        ["Mail"],
+        ["T"],
+    ]
+    assert words.count("estimate") == 3
+    assert {"≈ 3.0 d", "≈ 30 min", "below: means of a visit, without the estimates"} <= set(words)
+    assert {("A", "Board"), ("B", "Board"), ("Board", "Mail"), ("Mail", "T")} <= {(m.origin, m.to) for m in told.onward}
+    assert "An estimate, no system records this step: by us, 1 Mar 2026." in svg
+    assert sum(one.hours for one in told.stages) == sum(one.hours for one in MapModel.of(fork()).stages)
