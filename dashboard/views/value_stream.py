@@ -4,14 +4,15 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import data, hand_steps, map_state, parts, tables, theme
+from dashboard import data, future, hand_steps, map_state, parts, tables, theme
 from dashboard import map as drawing
 from dashboard.map import states
 from dashboard.map.groups import RULE, grouped
 from dashboard.map_component import chosen_stage, value_stream_map
 from dashboard.parts import Tile
-from vsm import figures, future
+from vsm import figures
 from vsm.board import columns
+from vsm.future import current, with_steps
 from vsm.measure import Measures
 
 TILES = (
@@ -38,6 +39,7 @@ def stream(name: str, one: Measures) -> None:
         whole = whole.with_changes(changes[name])
     by_hand = states.by_hand(data.hand_steps(name), list(one.graph), zone)
     whole = whole.with_steps([(drawn, behind) for drawn, _, behind in by_hand])
+    today = with_steps(current(one.graph, one.accurate), [(step, behind) for _, step, behind in by_hand])
     names = grouped(whole).names
     told = grouped(whole, map_state.opened(name, names)).told
     chosen = chosen_stage(key, map_state.chosen(name, [stage.name for stage in whole.stages]))
@@ -55,7 +57,6 @@ def stream(name: str, one: Measures) -> None:
             st.caption(RULE)
         if stage is None:
             st.caption("Choose a stage to see which items are in it, and the visits behind its numbers.")
-        today = future.with_steps(future.current(one.graph, one.accurate), [(step, behind) for _, step, behind in by_hand])
         st.caption(parts.text(hand_steps.sums(today)))
         hand_steps.button(name, [shown.name for shown in whole.stages])
     if stage is not None:
@@ -81,6 +82,8 @@ def stream(name: str, one: Measures) -> None:
                 parts.text(f"{theme.rate(one.constraint.confidence)} of windows made of resampled weeks give the same answer.")
             )
         st.dataframe(tables.evidence(one.constraint.ranking), hide_index=True, key=f"evidence_{name}", alt=f"Evidence for {name}")
+
+    future.card(name, today, one)
 
 
 def panel(stage: str, one: Measures) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm import journal, store
+from vsm import future, journal, store
 
 CHECKOUT = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
 LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
@@ -80,3 +80,83 @@ def test_a_chosen_estimate_says_who_made_it_and_can_be_taken_back(look, own):
     )
     submit(app, "Take it back")
     assert "Board: an estimate" not in words(app)
+
+
+def picked(app, stream, step):
+    """Choose a step on the map of the future state, as a click does."""
+    app.session_state["dialog_open"] = f"step_{stream}_{step}"
+    return app.run()
+
+
+def table(app, column):
+    return next(frame.value for frame in app.dataframe if column in frame.value)
+
+
+def test_a_future_state_is_drawn_from_todays_changed_kept_shown_and_taken_back(look, own):
+    app = look("value_stream", stream="checkout")
+    app.button(key="draw_checkout").click().run()
+    told = table(app, "future state")
+    assert told["today"].tolist() == told["future state"].tolist(), "a copy of today's, before anything is changed"
+
+    picked(app, "checkout", "QA")
+    typed(app, step_wait="6 h", step_accurate="99", step_limit="3")
+    submit(app, "Change it")
+    app.button(key="open_new_checkout").click().run()
+    typed(app, new_name="Demo", new_wait="2 h", new_work="30 min")
+    submit(app, "Add it")
+    picked(app, "checkout", "Refine")
+    submit(app, "Take the step out")
+    app.button(key="open_keep_checkout").click().run()
+    typed(app, keep_name="Quick QA", keep_by="the team")
+    next(button for button in app.button if button.label == "Keep it" and button.key != "open_keep_checkout").click()
+    app.run()
+
+    with store.opened(own, create=False) as engine:
+        row = journal.future_states(engine).iloc[0]
+    steps, before = future.read(row["map"])
+    kept = {step.name: step for step in steps}
+    assert (row["name"], row["stream"], row["created_by"]) == ("Quick QA", "checkout", "the team")
+    assert [step.name for step in steps] == ["Develop", "Review", "QA", "Release", "Demo"]
+    assert (kept["QA"].wait, kept["QA"].accurate, kept["QA"].wip_limit) == (6.0, 0.99, 3)
+    assert (kept["Demo"].wait, kept["Demo"].work) == (2.0, 0.5)
+    assert [step.name for step in before] == ["Refine", "Develop", "Review", "QA", "Release"]
+    assert "Too early to say" in words(app)
+    assert "Quick QA" in words(app)
+
+    app.button(key=f"forget_future_{row['id']}").click().run()
+    with store.opened(own, create=False) as engine:
+        assert journal.future_states(engine).empty
+
+
+def test_a_kept_future_state_is_scored_by_a_link(look, own):
+    app = look("value_stream", stream="checkout")
+    with store.opened(own) as engine:
+        app.button(key="draw_checkout").click().run()
+        draft = app.session_state["draft_checkout"]
+        told = {
+            "steps": [step | {"wait": 1.0} if step["name"] == "QA" else step for step in draft["steps"]],
+            "before": draft["before"],
+        }
+        key = journal.add_future_state(engine, "checkout", "<b>Quick</b> QA", told, None, by="", now=LONG_AGO)
+    app = look("value_stream", stream="checkout", future=str(key))
+
+    row = table(app, "measured since").set_index(["step", "number"])
+    assert row.loc[("QA", "Wait"), "verdict"] == "worse than planned"
+    assert row.loc[("QA", "Wait"), "planned"] == "1.0 h"
+    assert row.loc[("QA", "Wait"), "n"] > 100
+    assert row.loc[("Develop", "Work"), "before, if other"] == ""
+    assert "Since 1 Mar 2026 the steps add up to" in words(app)
+    assert "<b>Quick</b> QA" in "\n".join(html.unescape(one.value) for one in app.header)
+
+
+def test_a_step_of_a_future_state_that_cannot_be_read_stays_as_it_was(look, own):
+    app = look("value_stream", stream="checkout")
+    app.button(key="draw_checkout").click().run()
+    before = app.session_state["draft_checkout"]
+    picked(app, "checkout", "QA")
+    typed(app, step_wait="tomorrow", step_people="-2")
+    submit(app, "Change it")
+
+    (warning,) = app.warning
+    assert [said.partition(":")[0] for said in html.unescape(warning.value).split("  \n")] == ["Waiting time", "People"]
+    assert app.session_state["draft_checkout"] == before
