@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import data, future, hand_steps, map_state, parts, tables, theme
 from dashboard import map as drawing
+from dashboard.export import map_picture
 from dashboard.map import states
 from dashboard.map.groups import RULE, grouped
 from dashboard.map_component import chosen_stage, value_stream_map
@@ -58,7 +59,9 @@ def stream(name: str, one: Measures) -> None:
         if stage is None:
             st.caption("Choose a stage to see which items are in it, and the visits behind its numbers.")
         st.caption(parts.text(hand_steps.sums(today)))
-        hand_steps.button(name, [shown.name for shown in whole.stages])
+        with st.container(horizontal=True):
+            hand_steps.button(name, [shown.name for shown in whole.stages])
+            files(name, told, one, [drawn for drawn, _, _ in by_hand])
     if stage is not None:
         guessed = [drawn.name for drawn, _, _ in by_hand]
         if stage in guessed:
@@ -84,6 +87,24 @@ def stream(name: str, one: Measures) -> None:
         st.dataframe(tables.evidence(one.constraint.ranking), hide_index=True, key=f"evidence_{name}", alt=f"Evidence for {name}")
 
     future.card(name, today, one)
+
+
+def files(name: str, told: drawing.MapModel, one: Measures, by_hand: list[drawing.Stage]) -> None:
+    """The map to take along: as it is drawn here, and its numbers. Made when somebody asks for it."""
+    why = one.constraint.why if one.constraint is not None else ""
+    start, end = (parts.day(time, zone) for time in (one.scope.start, one.scope.end))
+    about = " · ".join(filter(None, [name, choice.team and f"team {choice.team}", f"{start} to {end} ({zone})"]))
+    whole = partial(map_picture.picture, told, f"{name}: where work waits", why, about)
+    make = {
+        "PNG": ("image/png", lambda: map_picture.written(whole(), "png")),
+        "SVG": ("image/svg+xml", lambda: map_picture.written(whole(), "svg")),
+        "CSV": ("text/csv", lambda: map_picture.csv(one.stages, by_hand, changes.get(name))),
+    }
+    for label, (mime, data_of) in make.items():
+        st.download_button(
+            label, data_of, f"{tables.file_name(f'map {name}')[:80]}.{label.lower()}", mime, on_click="ignore", type="tertiary",
+            icon=":material/download:", key=f"file_{label}_{name}", help=f"This map as {label}",
+        )  # fmt: skip
 
 
 def panel(stage: str, one: Measures) -> None:
