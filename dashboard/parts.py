@@ -28,7 +28,6 @@ WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
 FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 MEETING = "What do we take into the meeting?"  # that page has a place of its own for notes
-GOOD_COVERAGE = 0.8  # below this a number speaks of so little that the line above every page says so in orange
 
 
 # The head of a page. ---------------------------------------------------------------------------------------------------
@@ -68,7 +67,7 @@ def freshness(known: Known, choice: Choice, measures: Measures, question: str) -
         icon = ":material/sync_problem:" if known.stale else ":material/sync:"
         st.badge(_last_read(known), icon=icon, color="orange" if known.stale else "gray")
         if share is not None:
-            well = share >= GOOD_COVERAGE
+            well = share >= tables.GOOD_COVERAGE
             said = f"{theme.rate(share)} of {theme.many(coverage.n, 'merged change')} seen in production"
             st.badge(text(said), icon=":material/link:" if well else ":material/link_off:", color="green" if well else "orange")
         if measures.workflow is not None and measures.workflow.derived:

@@ -12,6 +12,7 @@ from vsm.metrics.recovery import Stream
 from vsm.metrics.spans import UNTOLD
 from vsm.workflow import Workflow
 
+GOOD_COVERAGE = 0.8  # below this a number speaks of so little that pages say so in words
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -29,7 +30,7 @@ def few(figure: Figure) -> str:
 
 def beside(figure: Figure, value: str, is_few: bool) -> Iterator[str]:
     """What stands beside a number: n and coverage, interval or p85, its ends; few observations one by one."""
-    if is_few and "hours" in figure.rows:
+    if is_few and figure.unit == "hours" and "hours" in figure.rows:
         yield "each: " + ", ".join(theme.duration(hours) for hours in sorted(figure.rows["hours"]))
     elif is_few:
         yield f"fewer than {FEW}: too few for a percentile or a rate"
@@ -41,7 +42,10 @@ def beside(figure: Figure, value: str, is_few: bool) -> Iterator[str]:
 
 def _parts(figure: Figure, is_few: bool) -> Iterator[str]:
     values = figure.values
-    yield f"n = {figure.n:,}" + (f" of {figure.of:,}" if figure.of is not None and figure.of != figure.n else "")
+    covered = "" if figure.of is None or figure.of == figure.n else f" of {figure.of:,}"
+    part = figure.n / figure.of if figure.of else 1.0
+    # Where it speaks of a part only, that is said in words.
+    yield f"n = {figure.n:,}{covered}" + (f", so it speaks of {theme.rate(part)} of them" if part < GOOD_COVERAGE else "")
     if values.get("low") is not None and values.get("high") is not None:
         yield f"95 % interval {theme.rate(values['low'])} to {theme.rate(values['high'])}"
     if values.get("p85") is not None and not is_few and figure.unit != "share":
@@ -322,11 +326,12 @@ BY_MONTH = {
 def by_month(months: pd.DataFrame) -> pd.DataFrame:
     """The five metrics by month in words, each with its n; fewer than five are only counted."""
     rows: dict[str, dict[str, str]] = {}
+    often = months[months["metric"] == "deployment_frequency"]
+    deployed = {month: (value, n) for month, value, n in zip(often["month"], often["value"], often["n"], strict=True)}
     for row in months.to_dict("records"):
-        title, written, counted = BY_MONTH[row["metric"]]
+        title, written, _ = BY_MONTH[row["metric"]]
         name = f"{row['month']:%b %Y}" + ("" if row["whole"] else ", in part")
-        few = 0 < row["n"] < FEW and not counted
-        value = f"too few (n {row['n']})" if few else f"{written(row['value'])} (n {row['n']:,})"
+        value = theme.cell(row["metric"], row["value"], row["n"], written, *deployed.get(row["month"], (None, 0)))
         rows.setdefault(name, {"Month": name})[title] = value
     return pd.DataFrame(list(rows.values()), columns=["Month", *(title for title, *_ in BY_MONTH.values())])
 

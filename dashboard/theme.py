@@ -117,18 +117,41 @@ def by_application(applications: Mapping[str, Mapping[str, Number]]) -> pd.DataF
         ("Recovery time, median", "failed_deployment_recovery_time", "p50", duration),
         ("Deployment rework rate", "deployment_rework_rate", "value", rate),
     )
-    rows = [
-        {"Application": name} | {title: _with_n(figures[metric], value, written) for title, metric, value, written in columns}
-        for name, figures in sorted(applications.items())
-    ]
+    rows = []
+    for name, figures in sorted(applications.items()):
+        often = figures["deployment_frequency"]
+        told = {"Application": name}
+        for title, metric, value, written in columns:
+            one = figures[metric]
+            told[title] = cell(metric, one.values.get(value), one.n, written, often.values["per_week"], often.n)
+        rows.append(told)
     return pd.DataFrame(rows, columns=["Application", *(title for title, *_ in columns)])
 
 
-def _with_n(figure: Number, value: str, written: Callable[[float | None], str]) -> str:
-    """A figure in words with its n; a percentile or a rate of fewer than five says only how many there are."""
-    if 0 < figure.n < FEW and value != "per_week":
-        return f"too few (n {figure.n})"
-    return f"{written(figure.values.get(value))} (n {figure.n:,})"
+NONE_OF = {"change_lead_time": "none linked", "failed_deployment_recovery_time": "none failed"}
+
+
+def cell(
+    metric: str, value: float | None, n: int, written: Callable[[float | None], str], per_week: float | None, deployments: int
+) -> str:
+    """A DORA figure in words with its n, where zero, none and unknown stay apart; fewer than five are only counted.
+
+    ``per_week`` and ``deployments`` say why there is nothing: no deployment is known at all, none was in this time, or
+    none of them was such.
+
+    >>> cell("change_fail_rate", 0.0, 9, rate, 0.4, 9), cell("change_fail_rate", None, 0, rate, 0.0, 0)
+    ('0.0 % (n 9)', 'none deployed')
+    >>> cell("failed_deployment_recovery_time", None, 0, duration, 0.4, 9), cell("change_lead_time", None, 0, duration, None, 0)
+    ('none failed', 'unknown')
+    """
+    counted = metric == "deployment_frequency"
+    if 0 < n < FEW and not counted:
+        return f"too few (n {n})"
+    if _known(value) is not None:
+        return f"{written(value)} (n {n:,})"
+    if _known(per_week) is None:
+        return "unknown"
+    return NONE_OF.get(metric, f"{NONE} (n {n:,})") if deployments else "none deployed"
 
 
 def chart_config(theme: str = "light") -> dict[str, Any]:

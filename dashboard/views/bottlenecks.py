@@ -11,7 +11,8 @@ from vsm.measure import Measures
 
 TILES = (
     Tile("Flow efficiency", "flow_efficiency", "value", theme.rate, more="clearly higher", less="clearly lower", good="more"),
-    Tile("Finished items that were sent back", "rework", "share", theme.rate),
+    Tile("Finished items that were sent back", "rework", "share", theme.rate,
+         more="clearly more", less="clearly fewer", good="less"),
     Tile("Handoffs on an item's way", "handoffs_per_item", "mean", theme.number,
          more="clearly more", less="clearly fewer", good="less"),
     Tile("Time blocked", "blocked_time", "hours", theme.duration, True),

@@ -7,10 +7,11 @@ from dashboard import data, live, parts, tables, theme
 from dashboard.parts import Tile
 from vsm.definitions import definitions
 
+HIGHER = {"more": "clearly higher", "less": "clearly lower", "good": "more"}
 COVERAGE = (
-    Tile("Finished tickets with a change", "tickets_linked", "value", theme.rate),
-    Tile("Merged changes in production", "changes_deployed", "value", theme.rate),
-    Tile("Incidents laid to a deployment", "incidents_linked", "value", theme.rate),
+    Tile("Finished tickets with a change", "tickets_linked", "value", theme.rate, **HIGHER),
+    Tile("Merged changes in production", "changes_deployed", "value", theme.rate, **HIGHER),
+    Tile("Incidents laid to a deployment", "incidents_linked", "value", theme.rate, **HIGHER),
 )
 PEOPLE = {
     "pseudonyms": "People are shown under pseudonyms.",

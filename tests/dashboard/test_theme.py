@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboard import board, lanes, svg, theme
+from dashboard import board, lanes, svg, tables, theme
 from vsm import report
+from vsm.metrics.figure import Figure
 
 CONFIG = tomllib.loads((Path(theme.__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.2 AA: of text, and of what is not text
@@ -45,6 +46,48 @@ def test_rates_where_zero_is_not_unknown(value, said):
 @pytest.mark.parametrize(("value", "said"), [(None, "–"), (0, "0"), (33.0, "33"), (18.887, "18.9"), (1234567, "1,234,567")])
 def test_numbers(value, said):
     assert theme.number(value) == said
+
+
+def figure(n=0, unit="share", of=None, rows=None, **values):
+    return Figure("x", values, n, unit, "", "", pd.DataFrame() if rows is None else rows, of=of)
+
+
+def application(deployments, failed, per_week):
+    """The five figures of an application with so many deployments, of which so many failed and none was mended."""
+    share = failed / deployments if deployments else None
+    return {
+        "deployment_frequency": figure(deployments, per_week=per_week),
+        "change_lead_time": figure(0, p50=None),
+        "change_fail_rate": figure(deployments, value=share),
+        "failed_deployment_recovery_time": figure(0, p50=None),
+        "deployment_rework_rate": figure(deployments, value=share),
+    }
+
+
+def test_zero_none_and_unknown_stay_apart_in_the_table_of_applications():
+    told = theme.by_application(
+        {"calm": application(9, 0, 0.4), "still": application(0, 0, 0.0), "unread": application(0, 0, None)}
+    )
+
+    assert told.to_dict("split")["data"] == [
+        ["calm", "0.4 / week (n 9)", "none linked", "0.0 % (n 9)", "none failed", "0.0 % (n 9)"],
+        ["still", "0.0 / week (n 0)", "none deployed", "none deployed", "none deployed", "none deployed"],
+        ["unread", "unknown", "unknown", "unknown", "unknown", "unknown"],
+    ]
+
+
+def test_a_number_that_speaks_of_a_part_only_says_so():
+    part, most = (figure(n, value=0.5, of=100) for n in (61, 97))
+
+    assert list(tables.beside(part, "value", False)) == ["n = 61 of 100, so it speaks of 61.0 % of them"]
+    assert list(tables.beside(most, "value", False)) == ["n = 97 of 100"]
+
+
+def test_few_of_a_share_are_no_list_of_hours():
+    rows = pd.DataFrame({"hours": [4.0, float("nan")]})
+
+    assert next(tables.beside(figure(2, rows=rows, value=0.5), "value", True)).startswith("fewer than 5")
+    assert next(tables.beside(figure(1, "hours", rows=rows.head(1), p50=4.0), "p50", True)) == "each: 4.0 h"
 
 
 @pytest.mark.parametrize("hours", [0.3, 5.0, 47.0, 100.0, 5000.0])

@@ -71,6 +71,8 @@ def _kind(figure: Figure, value: str) -> str | None:
         return "mean"
     if value == "value" and "work_hours" in figure.values:
         return "ratio"
+    if value == "share" and "items" in figure.values:
+        return "share"
     return {"p50": "median", "value": "share", "per_week": "count", "mean": "count"}.get(value)
 
 
@@ -89,7 +91,7 @@ def _odds(share: float | None) -> float:
 
 def _shares(now: Figure, before: Figure) -> Interval:
     """Newcombe's interval of the difference of two shares (1998, method 10)."""
-    p, q = now.values["value"] or 0.0, before.values["value"] or 0.0
+    p, q = (figure.values.get("value", figure.values.get("share")) or 0.0 for figure in (now, before))
     p_low, p_high = (edge or 0.0 for edge in wilson(round(p * now.n), now.n))
     q_low, q_high = (edge or 0.0 for edge in wilson(round(q * before.n), before.n))
     return p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)

@@ -25,6 +25,13 @@ def median(hours):
     return figure(len(hours), hours, p50=nearest_rank(hours, 0.5))
 
 
+def test_a_share_of_items_is_a_share_whatever_its_value_is_called():
+    often, seldom = (figure(100, items=hits, share=hits / 100) for hits in (30.0, 10.0))
+
+    assert compare(often, seldom, "share").verdict == compare(rate(30, 100), rate(10, 100), "value").verdict == "more"
+    assert compare(figure(100, share=0.3), figure(100, share=0.1), "share").verdict == "not compared"  # a share of hours
+
+
 @pytest.mark.parametrize(
     ("now", "before", "verdict"),
     [
