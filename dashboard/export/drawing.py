@@ -2,66 +2,53 @@
 
 import re
 from collections.abc import Iterator
-from html import escape
+
+from dashboard import svg
 
 IDS = re.compile(r'(\bid="|url\(#|href="#)')
 SIZE = re.compile(r'<svg[^>]*?\bviewBox="([\d.+-]+) ([\d.+-]+) ([\d.+-]+) ([\d.+-]+)"')
-# How wide letters are, in parts of the type's size: the export font has the widths of Helvetica.
-NARROW, WIDE = set("fijlrt.,:;!|'()[]I "), set("mwMW@%&—")
 
 
-def apart(svg: str, name: str) -> str:
+def apart(drawing: str, name: str) -> str:
     """A drawing with its ids made its own, so that several can stand on one page."""
-    return IDS.sub(rf"\g<1>{re.sub(r'[^A-Za-z0-9]', '_', name)}-", svg)
+    return IDS.sub(rf"\g<1>{re.sub(r'[^A-Za-z0-9]', '_', name)}-", drawing)
 
 
-def size(svg: str) -> tuple[float, float]:
+def size(drawing: str) -> tuple[float, float]:
     """A drawing's width and height. Raises ValueError for one that does not tell."""
-    found = SIZE.search(svg)
+    found = SIZE.search(drawing)
     if found is None:
         raise ValueError("the drawing tells no viewBox")
     return float(found[3]), float(found[4])
 
 
-def laid(svg: str, x: float, y: float, width: float, height: float) -> str:
+def laid(drawing: str, x: float, y: float, width: float, height: float) -> str:
     """A drawing laid into another: as large as fits, in the middle of the place."""
-    inner = svg[svg.index("<svg") :]
+    inner = drawing[drawing.index("<svg") :]
     start = inner.index(">")
-    wide, high = size(svg)
+    wide, high = size(drawing)
     head = f'<svg x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" viewBox="0 0 {wide:g} {high:g}"'
     return f'{head} preserveAspectRatio="xMidYMid meet">{inner[start + 1 :]}'
 
 
-def wide(words: str, points: float) -> float:
-    """About how wide words are in a type of so many points."""
-    return points * sum(0.28 if sign in NARROW else 0.85 if sign in WIDE else 1.0 if ord(sign) > 0x2E7F else 0.56 for sign in words)
-
-
-def lines(words: str, points: float, width: float, most: int = 0) -> list[str]:
-    """Words broken into lines that fit a width; a word that is too long is broken, what is more than `most` lines is cut with …"""
-    found: list[str] = [""]
-    for word in _pieces(words, points, width):
+def lines(words: str, room: float, size: float, most: int = 0, bold: bool = False) -> list[str]:
+    """Words broken into lines that fit; a word that is too long is broken, too; the last of at most `most` lines is cut."""
+    found = [""]
+    for word in _pieces(words, room, size, bold):
         longer = f"{found[-1]} {word}".strip()
-        if wide(longer, points) <= width:
+        if svg.width(longer, size, bold) <= room:
             found[-1] = longer
         else:
             found.append(word)
     if most and len(found) > most:
-        found = [*found[: most - 1], found[most - 1].rstrip(" .,;") + " …"]
+        found = [*found[: most - 1], svg.fitted(" ".join(found[most - 1 :]), room, size, bold)]
     return [line for line in found if line]
 
 
-def _pieces(words: str, points: float, width: float) -> Iterator[str]:
+def _pieces(words: str, room: float, size: float, bold: bool) -> Iterator[str]:
     for word in words.split():
-        while wide(word, points) > width:
-            cut = max(int(len(word) * width / wide(word, points)), 1)
+        while (wide := svg.width(word, size, bold)) > room:
+            cut = max(int(len(word) * room / wide), 1)
             yield word[:cut]
             word = word[cut:]
         yield word
-
-
-def text(words: str, x: float, y: float, points: float, colour: str, bold: bool = False, anchor: str = "start") -> str:
-    """Words at a place of a drawing."""
-    weight = ' font-weight="700"' if bold else ""
-    printable = escape("".join(sign for sign in words if sign.isprintable()))
-    return f'<text x="{x:g}" y="{y:g}" font-size="{points:g}" fill="{colour}" text-anchor="{anchor}"{weight}>{printable}</text>'

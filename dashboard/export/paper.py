@@ -10,7 +10,8 @@ from pypdf.generic import DictionaryObject, NameObject
 
 from dashboard import theme
 from dashboard.export.content import Number, Pack, Picture
-from dashboard.export.drawing import apart, laid, lines, text
+from dashboard.export.drawing import apart, laid, lines
+from dashboard.svg import text
 
 WIDTH, HEIGHT, EDGE = 842.0, 595.0, 42.0  # A4, lying, in points
 WITHIN = WIDTH - 2 * EDGE
@@ -54,12 +55,12 @@ def _in_order(page: DictionaryObject) -> None:
 
 
 def _sheet(content: str, line: str, place: int, of: int) -> str:
-    foot = lines(line, 8, WITHIN - 60, 1)
+    foot = lines(line, WITHIN - 60, 8, 1)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{HEIGHT:g}" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" '
         f'font-family="{theme.EXPORT_FONT}"><rect width="{WIDTH:g}" height="{HEIGHT:g}" fill="{theme.PAPER["light"]}"/>{content}'
-        f"{text(foot[0] if foot else '', EDGE, FOOT, 8, QUIET)}"
-        f"{text(f'{place} / {of}', WIDTH - EDGE, FOOT, 8, QUIET, anchor='end')}</svg>"
+        f"{text(foot[0] if foot else '', EDGE, FOOT, QUIET, 8)}"
+        f"{text(f'{place} / {of}', WIDTH - EDGE, FOOT, QUIET, 8, anchor='end')}</svg>"
     )
 
 
@@ -93,12 +94,12 @@ def _flowing(name: str, words: list[tuple[str, float, bool, str]]) -> Iterator[S
     drawn, y = "", EDGE
     for paragraph, points, bold, colour in words:
         y += points * (0.9 if bold else 0.35)
-        for line in lines(paragraph, points, WITHIN):
+        for line in lines(paragraph, WITHIN, points, bold=bold):
             y += points * 1.35
             if y > FOOT - 20:
                 yield Sheet(name, drawn)
                 name, drawn, y = "", "", EDGE + points * 1.35
-            drawn += text(line, EDGE, y, points, colour, bold)
+            drawn += text(line, EDGE, y, colour, points, bold)
     yield Sheet(name, drawn)
 
 
@@ -117,7 +118,7 @@ def _numbers(pack: Pack) -> Iterator[Sheet]:
     head, y, drawn = _head(), EDGE + 44.0, ""
     name = "The numbers"
     for one in pack.numbers:
-        cells = [lines(told(one), 9, width - 8, 6) for _, width, told in COLUMNS]
+        cells = [lines(told(one), width - 8, 9, 6) for _, width, told in COLUMNS]
         high = max(map(len, cells)) * 11.5 + 9
         if y + high > FOOT - 16:
             yield Sheet(name, head + drawn)
@@ -129,7 +130,7 @@ def _numbers(pack: Pack) -> Iterator[Sheet]:
 
 
 def _head() -> str:
-    title = text("The numbers", EDGE, EDGE + 10, 18, INK, bold=True)
+    title = text("The numbers", EDGE, EDGE + 10, INK, 18, bold=True)
     return title + _row([[title_] for title_, *_ in COLUMNS], EDGE + 22, QUIET)
 
 
@@ -137,7 +138,7 @@ def _row(cells: list[list[str]], y: float, colour: str = INK) -> str:
     drawn, x = "", EDGE
     for place, ((_, width, _), found) in enumerate(zip(COLUMNS, cells, strict=True)):
         for below, line in enumerate(found):
-            drawn += text(line, x, y + 11 + below * 11.5, 9, colour, bold=place == 1 and colour == INK)
+            drawn += text(line, x, y + 11 + below * 11.5, colour, 9, bold=place == 1 and colour == INK)
         x += width
     return drawn
 
@@ -145,13 +146,14 @@ def _row(cells: list[list[str]], y: float, colour: str = INK) -> str:
 def _picture(picture: Picture) -> Sheet:
     """Title, what it says, the picture as large as fits, what it is."""
     y = EDGE + 10
-    drawn = text(picture.title, EDGE, y, 18, INK, bold=True)
-    for line in lines(picture.finding, 12, WITHIN, 3):
+    title = lines(picture.title, WITHIN, 18, 1, bold=True)
+    drawn = text(title[0] if title else "", EDGE, y, INK, 18, bold=True)
+    for line in lines(picture.finding, WITHIN, 12, 3):
         y += 17
-        drawn += text(line, EDGE, y, 12, INK)
-    below = lines(picture.definition, 9, WITHIN, 4)
+        drawn += text(line, EDGE, y, INK, 12)
+    below = lines(picture.definition, WITHIN, 9, 4)
     floor = FOOT - 18 - 12 * len(below)
     drawn += laid(apart(picture.svg, picture.name), EDGE, y + 12, WITHIN, floor - y - 24)
     for place, line in enumerate(below):
-        drawn += text(line, EDGE, floor + 12 * place, 9, QUIET)
+        drawn += text(line, EDGE, floor + 12 * place, QUIET, 9)
     return Sheet(picture.title, drawn)

@@ -131,6 +131,11 @@ def lines(words: str, room: float, size: float, bold: bool = False) -> list[str]
     return [*told, svg.fitted(" ".join(rest), room, size, bold)] if rest else told
 
 
+def bare(drawn: Drawn) -> str:
+    """The picture without its words, for a page that says them itself."""
+    return _chart(drawn)[0]
+
+
 def _chart(drawn: Drawn) -> tuple[str, float, float]:
     """The picture without its words, and how wide and high it is."""
     if drawn.picture:
