@@ -187,7 +187,7 @@ def within(told: Flow, scope: Scope) -> "tuple[tuple[StreamFlow, ...], pd.DataFr
     """
     chosen = _streams(told, scope)
     items = pd.concat([_within(one.items, scope).assign(stream=one.name) for one in chosen], ignore_index=True)
-    return chosen, items, _delivery(told, _applications(told, chosen, items, scope), items, scope)
+    return chosen, items, Deliveries(told).of(whose(told, chosen, items, scope), items, scope)
 
 
 def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
