@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from vsm import cli, store
+from vsm.brought import REACHED
 from vsm.config import Config
 from vsm.copies import LIKE
-from vsm.deployed import REACHED
 from vsm.links import Links, link
 from vsm.people import People
 

@@ -1,35 +1,19 @@
 """Deployments: which is the one before, which took another back, and which changes each brought first."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from vsm.applications import Placed
-from vsm.changes import Changes, application_of, to_default
+from vsm.brought import CODE, HISTORY, RULES, SETTLED, STATED, STRENGTHS, Pairs, brought
+from vsm.changes import Changes, application_of
 from vsm.config import Config
-from vsm.copies import LIKE, SAID, Copies, copies
-from vsm.frames import among, empty, looked_up, plain
-from vsm.graph import CommitGraph
+from vsm.frames import looked_up, named, plain
 from vsm.store import Facts
+from vsm.working_time import micros
 
-STATED = "the source states the commit"
-REACHED = "reachable from the deployed commit, not from an earlier one"
-SAME = "its landing commit is the deployed commit"
-SETTLED = "in the first deployment known: in production since then at the latest"
-GUESSED = "guessed by time: merged after the deployment before it and before this one"
 BROUGHT = ("deployment", "change", "rule", "strength")
-HISTORY = "in the first deployment known: since the beginning of the data, as the configuration says"
-RULES = (
-    STATED,
-    REACHED,
-    SAME,
-    SAID,
-    LIKE,
-    GUESSED,
-    HISTORY,
-    SETTLED,
-)  # where one deployment has a change by several, the first counts
 HOTFIX = r"hot[-_ ]?fix(?:es)?(?![a-z])"
 
 
@@ -53,34 +37,37 @@ def deployed(facts: Facts, changes: Changes, config: Config, placed: Placed | No
     """The deployments of a store, and which changes came with which. `placed`: whose of a monorepo's applications a change is."""
     deployments = _deployments(facts, config)
     good = deployments[(deployments["result"] == "success") & deployments["finished_at"].notna()]
-    # Several environments may be production (regions, say): they are one line.
-    place = good["environment"].mask(good["production"], "")
-    code = _Code.of(facts, changes)
-    pairs = [code.line(line) for _, line in good.groupby(["application", place], sort=True)]
-    every = pd.concat(pairs, ignore_index=True) if pairs else _no_pairs()
+    pairs = brought(facts, changes, good)
     if placed is not None and placed.ruled:
-        application = looked_up(every["deployment"], deployments.set_index("id")["application"])
-        repository = looked_up(every["change"], changes.changes.set_index("change")["repository"])
-        every = every[placed.allows(application, every["change"], repository)]
-    every = _once_an_application(every, deployments)
+        application = deployments["application"].take(pairs.deployment).reset_index(drop=True)
+        told = changes.changes[["change", "repository"]].take(pairs.change).reset_index(drop=True)
+        pairs = pairs[placed.allows(application, told["change"], told["repository"]).to_numpy()]
+    pairs = _once_an_application(pairs, deployments)
     if config.dora.first_deployment == "history":
-        every = _with_history(every)
-    live = among(every["deployment"], deployments.loc[deployments["production"], "id"])
-    first = every["rule"] == SETTLED
-    brought, elsewhere, settled = (every[mask].reset_index(drop=True) for mask in (live & ~first, ~live & ~first, live & first))
-    deployments = _hotfixes(deployments, brought, changes.changes)
-    return Deployed(deployments, brought, elsewhere, settled[["deployment", "change"]])
+        pairs = _with_history(pairs, len(deployments))
+    live, first = deployments["production"].to_numpy()[pairs.deployment], pairs.rule == CODE[SETTLED]
+    first_there, elsewhere, settled = (
+        _frame(pairs[mask], deployments, changes.changes) for mask in (live & ~first, ~live & ~first, live & first)
+    )
+    deployments = _hotfixes(deployments, first_there, changes.changes)
+    return Deployed(deployments, first_there, elsewhere, settled[["deployment", "change"]])
 
 
-def _with_history(every: pd.DataFrame) -> pd.DataFrame:
+def _frame(pairs: Pairs, deployments: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "deployment": deployments["id"].array.take(pairs.deployment), "change": changes["change"].array.take(pairs.change),
+            "rule": named(pairs.rule, RULES), "strength": named(pairs.strength, STRENGTHS),
+        }
+    )  # fmt: skip
+
+
+def _with_history(pairs: Pairs, deployments: int) -> Pairs:
     """First deployments of which no commits are stated bring all that they hold."""
-    stated = every.loc[every["rule"] == STATED, "deployment"]
-    first = (every["rule"] == SETTLED) & ~among(every["deployment"], stated)
-    return every.assign(rule=every["rule"].mask(first, HISTORY))
-
-
-def _no_pairs() -> pd.DataFrame:
-    return empty(dict.fromkeys(BROUGHT, "str"))
+    stated = np.zeros(deployments, dtype="bool")
+    stated[pairs.deployment[pairs.rule == CODE[STATED]]] = True
+    first = (pairs.rule == CODE[SETTLED]) & ~stated[pairs.deployment]
+    return replace(pairs, rule=np.where(first, CODE[HISTORY], pairs.rule))
 
 
 def _deployments(facts: Facts, config: Config) -> pd.DataFrame:
@@ -117,154 +104,19 @@ def _rollbacks(good: pd.DataFrame) -> pd.Series:
     return pd.Series(found, dtype="object")
 
 
-@dataclass
-class _Walk:
-    """How far one line of deployments has come in one repository: what it has seen, and of which copies."""
+def _once_an_application(pairs: Pairs, deployments: pd.DataFrame) -> Pairs:
+    """A change comes to production of an application once, and to each other environment once: the first time.
 
-    seen: set[str] = field(default_factory=set)
-    got: dict[str, set[str]] = field(default_factory=dict)
-    cut: bool = False
-    before: pd.Timestamp | None = None
-
-
-@dataclass(frozen=True)
-class _Code:
-    """What there is to deploy: the merged changes of default branches, and which change lands with each commit of a repository."""
-
-    graphs: dict[str, CommitGraph]
-    merged: pd.DataFrame
-    landing: dict[str, dict[str, list[str]]]
-    stated: dict[str, list[tuple[str, str]]]
-    copies: Copies
-    merged_at: dict[str, pd.Timestamp]
-
-    @classmethod
-    def of(cls, facts: Facts, changes: Changes) -> "_Code":
-        """A merged change is deployed when its landing commit is."""
-        merged = changes.changes[changes.changes["merged_at"].notna()]
-        landing: dict[str, dict[str, list[str]]] = {}
-        landed = merged.dropna(subset="sha")
-        for repository, sha, change in zip(*(plain(landed[name]) for name in ("repository", "sha", "change")), strict=True):
-            landing.setdefault(repository, {}).setdefault(sha, []).append(change)
-        stated: dict[str, list[tuple[str, str]]] = {}
-        told = facts.deployment_commits
-        for key, repository, sha in zip(*(plain(told[name]) for name in ("deployment", "repository", "sha")), strict=True):
-            stated.setdefault(key, []).append((repository, sha))
-        merges = {
-            f"{repository}@{sha}": change
-            for repository, shas in landing.items()
-            if repository in changes.graphs
-            for sha, names in shas.items()
-            for change in names
-            if len(changes.graphs[repository].parents.get(sha, ())) > 1
-        }
-        edges = any(graph.edge for graph in changes.graphs.values())
-        at = dict(zip(plain(merged["change"]), plain(merged["merged_at"]), strict=True)) if edges else {}
-        default = merged[to_default(facts, merged)]
-        return cls(changes.graphs, default, landing, stated, copies(facts, changes.came, merges), at)
-
-    def home(self, repository: str | None, sha: str | None) -> str | None:
-        """The repository whose commits hold the deployed one."""
-        if sha is None:
-            return None
-        if repository is not None:
-            return repository if sha in self.graphs.get(repository, ()) else None
-        return next((name for name, graph in self.graphs.items() if sha in graph), None)
-
-    def landed(self, repository: str | None, sha: str | None) -> list[str]:
-        """The changes that land with a commit."""
-        return self.landing.get(repository or "", {}).get(sha or "", [])
-
-    def line(self, line: pd.DataFrame) -> pd.DataFrame:
-        """What each deployment of one application to one environment brought first, in the order of their finish.
-
-        The first one of a repository has nothing to be compared with: it settles what it holds.
-        """
-        walks: dict[str, _Walk] = {}
-        pairs: list[tuple[str, str, str]] = []
-        homes: list[str | None] = []
-        for key, repository, sha, at in zip(
-            *(plain(line[name]) for name in ("id", "repository", "sha", "finished_at")), strict=True
-        ):
-            told = self.stated.get(key, [])
-            home = self.home(repository, sha)
-            homes.append(home)
-            pairs += [(key, change, STATED) for repo, commit in told for change in self.landed(repo, commit)]
-            if home is None and not told:
-                pairs += [(key, change, SAME) for change in self.landed(repository, sha)]
-            tips = [(home, sha)] if home is not None else []
-            tips += [(repo, commit) for repo, commit in told if commit in self.graphs.get(repo, ())]
-            first = {repo for repo, _ in tips if repo not in walks}
-            for repo, tip in tips:
-                found = self._reached(walks.setdefault(repo, _Walk()), repo, tip)
-                pairs += [(key, change, SETTLED if repo in first else rule) for change, rule in found]
-            for repo, _ in tips:
-                walks[repo].before = at
-        found = pd.DataFrame(pairs, columns=list(BROUGHT[:3])).astype("str")
-        strength = np.where(found["rule"] == LIKE, "named", "stated")
-        every = pd.concat([found.assign(strength=strength), *self._guesses(line, homes, found)], ignore_index=True)
-        return every.astype("str")
-
-    def _reached(self, walk: _Walk, repository: str, tip: str) -> list[tuple[str, str]]:
-        """The changes that a tip reaches and no earlier one did, each with the rule.
-
-        Where this walk and one before it both run into what was not read (the edge of a shallow
-        clone), nobody can tell what was there already: then a change that was merged before the
-        deployment before this one is taken to have come with that or an earlier one.
-        """
-        graph, landing = self.graphs[repository], self.landing.get(repository, {})
-        fresh = graph.unseen(tip, walk.seen)
-        found = [(change, REACHED) for sha in fresh if sha in landing for change in landing[sha]]
-        found += self.copies.brought(repository, fresh, walk.got)
-        loose = bool(graph.edge) and not graph.edge.isdisjoint(fresh)
-        if loose and walk.cut and walk.before is not None:
-            found = [(change, SETTLED if self.merged_at[change] <= walk.before else rule) for change, rule in found]
-        walk.cut |= loose
-        return found
-
-    def _guesses(self, line: pd.DataFrame, homes: list[str | None], found: pd.DataFrame) -> list[pd.DataFrame]:
-        """For deployments that name no commit we know: what was merged since the one before. A guess, and labelled as one."""
-        named = pd.Series(homes, index=line.index, dtype="str")
-        blind = named.isna() & ~among(line["id"], found["deployment"])
-        if not blind.any():
-            return []
-        mine = self.merged[~among(self.merged["change"], found.loc[found["rule"] != SETTLED, "change"])]
-        own = mine.loc[mine["application"] == line["application"].iloc[0], "repository"]
-        repositories = sorted({*own, *line.loc[blind, "repository"].dropna()})
-        place = line["repository"].where(named.isna(), named)
-        return [
-            self._guessed(line[mask], blind[mask], mine[mine["repository"] == repository], found)
-            for repository in repositories
-            if (mask := place.isna() | (place == repository)).any()
-        ]
-
-    def _guessed(self, line: pd.DataFrame, blind: pd.Series, mine: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-        """Of one repository: the change to the deployment that began next after its merge, where that one is blind.
-
-        What the first deployment with a known commit holds was guessed of those before it, or came with it.
-        """
-        ends = line["started_at"].fillna(line["finished_at"]).to_numpy()
-        place = np.searchsorted(np.maximum.accumulate(ends), mine["merged_at"].to_numpy(), side="left")
-        held = place < len(line)
-        place = place[held]
-        pairs = pd.DataFrame({"deployment": line["id"].to_numpy()[place], "change": mine["change"].to_numpy()[held]}).astype("str")
-        pairs = pairs.assign(rule=np.where(place == 0, SETTLED, GUESSED), strength="guessed")
-        settled = found[found["rule"] == SETTLED]
-        known = among(pairs["deployment"] + pairs["change"], settled["deployment"] + settled["change"])
-        return pairs[blind.to_numpy()[place] | known.to_numpy()]
-
-
-def _once_an_application(brought: pd.DataFrame, deployments: pd.DataFrame) -> pd.DataFrame:
-    """A change comes to production of an application once, and to each other environment once: the first time."""
-    about = deployments.set_index("id")
-    key = brought["deployment"]
+    The pairs that count, by deployment and change.
+    """
     # Several environments may be production: to be in one of them is to be in production.
-    where = looked_up(key, about["environment"].mask(about["production"], ""))
-    rank = brought["rule"].map({rule: place for place, rule in enumerate(RULES)})
-    order = brought.assign(where=where, application=looked_up(key, about["application"]), at=looked_up(key, about["finished_at"]))
-    order = order.assign(rank=rank).sort_values(["at", "deployment", "rank"], kind="stable")
-    order = order.drop_duplicates(["change", "application", "where"])
-    return order[list(BROUGHT)].sort_values(["deployment", "change"], kind="stable", ignore_index=True)
+    where = deployments["environment"].mask(deployments["production"], "")
+    line = deployments.groupby([deployments["application"], where], sort=False).ngroup().to_numpy()
+    rank = np.argsort(deployments["id"].array.argsort(kind="stable"))[pairs.deployment]
+    order = np.lexsort((pairs.rule, rank, micros(deployments["finished_at"])[pairs.deployment]))
+    key = pairs.change * (int(line.max(initial=0)) + 1) + line[pairs.deployment]
+    first = order[~pd.Series(key[order]).duplicated().to_numpy()]
+    return pairs[first[np.lexsort((pairs.change[first], rank[first]))]]
 
 
 def hotfix_rules(changes: pd.DataFrame) -> pd.Series:

@@ -34,6 +34,11 @@ def times(values: Any, index: pd.Index) -> pd.Series:
     return pd.Series(pd.DatetimeIndex(pd.to_datetime(values, utc=True)).as_unit("us"), index=index)
 
 
+def instants(microseconds: Codes) -> pd.Series:
+    """Microseconds since 1970 as times in UTC; numpy's number for NaT as missing."""
+    return pd.Series(np.asarray(microseconds, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
+
+
 def looked_up(keys: pd.Series, found: pd.Series) -> pd.Series:
     """For each key its value in a series that is indexed by key (of one key the first); a column of the series' type."""
     plain = found.set_axis(pd.RangeIndex(len(found)))

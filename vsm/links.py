@@ -1,6 +1,5 @@
 """What belongs together, and by which rule: tickets with changes, changes with builds, incidents with deployments."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,16 +10,16 @@ from vsm.applications import applied, placed
 from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
-from vsm.frames import among, looked_up, no_text, plain, text, times
+from vsm.frames import among, looked_up, no_text, places, plain, text, times
+from vsm.history import keys
 from vsm.incidents import noticed, set_apart
 from vsm.levels import USUAL, Families
+from vsm.mentions import change_tickets
 from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
 from vsm.ties import laid
 
-# Not a version: release/shop-1.2 does not name SHOP-1.
-KEY = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_]*-\d+(?![A-Za-z0-9]|\.\d)")
 LONGEST = 100_000  # days that a Timedelta can hold, with room to spare
 NOW = pd.Timedelta(0)
 
@@ -57,7 +56,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
     made = replace(made, changes=applied(made.changes, where))
     shipped = deployed(facts, made, config, where)
     made = replace(made, changes=_in_effect(made.changes, shipped.brought))
-    tickets = _change_tickets(facts, made)
+    tickets = change_tickets(facts, made)
     target, parts = Families.of(facts.tickets, config.levels.epics).targets(lambda _: USUAL)
     items, item_changes = _items(facts, made.changes, tickets, target)
     incidents, excluded = _incidents(facts, shipped, made.changes, config)
@@ -103,43 +102,6 @@ def _in_effect(made: pd.DataFrame, brought: pd.DataFrame) -> pd.DataFrame:
     return made.assign(reverts=reverts.replace(first).astype("str"))
 
 
-def _change_tickets(facts: Facts, made: Changes) -> pd.DataFrame:
-    """change, ticket, rule, strength: keys of known tickets in the branch or title; only without one, in a commit's message."""
-    known = {key.casefold(): key for key in facts.tickets["key"]}
-    if not known:
-        return _pairs([])
-    found: list[tuple[str, str, str, str]] = []
-    for change, branch, title in zip(*(plain(made.changes[name]) for name in ("change", "branch", "title")), strict=True):
-        for said, rule in ((branch, "key in the branch's name"), (title, "key in the title")):
-            found += [(change, ticket, rule, "named") for ticket in _keys(said, known)]
-    messages = facts.commits[["repository", "sha", "message"]].dropna()
-    messages = messages[messages["message"].str.contains(r"[A-Za-z0-9_]-[0-9]")]
-    rest = made.commits[~among(made.commits["change"], {change for change, *_ in found})].merge(messages, on=["repository", "sha"])
-    for change, message in zip(plain(rest["change"]), plain(rest["message"]), strict=True):
-        found += [(change, ticket, "key in a commit's message", "named") for ticket in _keys(message, known)]
-    return _pairs(found)
-
-
-def _pairs(found: list[tuple[str, str, str, str]]) -> pd.DataFrame:
-    frame = pd.DataFrame(found, columns=["change", "ticket", "rule", "strength"]).astype("str")
-    return frame.drop_duplicates(["change", "ticket"]).sort_values(["change", "ticket"], kind="stable", ignore_index=True)
-
-
-def _keys(said: str | None, known: dict[str, str]) -> list[str]:
-    """The known tickets that a text names, in its order.
-
-    >>> _keys("Feature/pay-12_sort, UTF-8 and old_PAY-7 (PAY-12)", {"pay-12": "PAY-12", "pay-7": "PAY-7"})
-    ['PAY-12', 'PAY-7']
-    """
-    found = []
-    for key in KEY.findall(said or ""):
-        # A project's key may have underscores, and an underscore may stand before a key.
-        parts = key.casefold().split("_")
-        ends = ("_".join(parts[start:]) for start in range(len(parts)))
-        found += [known[end] for end in ends if end in known][:1]
-    return list(dict.fromkeys(found))
-
-
 def with_items(linked: Links, facts: Facts, target: Mapping[str, str | None], parts: pd.DataFrame) -> Links:
     """The links with the items of another level: which ticket counts for which (`levels.Families.targets`)."""
     items, item_changes = _items(facts, linked.changes, linked.change_tickets, target)
@@ -151,8 +113,9 @@ def _items(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What flows: tickets, and changes that no ticket asked for; and which changes belong to which."""
     flows = facts.tickets[~among(facts.tickets["key"], set(target))]
-    linked = tickets.assign(item=pd.Series([target.get(key, key) for key in plain(tickets["ticket"])], dtype="str"))
-    named = set(linked["change"])
+    counts = [target.get(key, key) for key in plain(tickets["ticket"])] if target else tickets["ticket"]
+    linked = tickets.assign(item=pd.Series(counts, dtype="str"))
+    named = linked["change"]
     linked = linked[among(linked["item"], flows["key"])]
     alone = made[~among(made["change"], linked["change"])]
     why = text("no ticket is named", alone.index).mask(among(alone["change"], named), "the ticket that it names is no item here")
@@ -168,7 +131,8 @@ def _of_tickets(flows: pd.DataFrame, item_changes: pd.DataFrame, made: pd.DataFr
     # The change that was begun first says where a ticket is worked on, so that later ones do not move it.
     first = item_changes.merge(about, on="change").sort_values(["begun", "change"], kind="stable")
     first = first.drop_duplicates("item").set_index("item")
-    project = flows["project"].fillna(flows["key"].str.extract(r"^(.+)-\d+$", expand=False))
+    untold = flows.loc[flows["project"].isna(), "key"]
+    project = flows["project"].fillna(untold.str.extract(r"^(.+)-\d+$", expand=False).reindex(flows.index))
     return flows.rename(columns={"key": "item"}).assign(
         kind=text("ticket", flows.index),
         project=project,
@@ -210,11 +174,25 @@ def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
 def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
     """change, build, rule: the builds of a change's own commits; where a build names no repository, by the sha alone."""
     builds = facts.builds.loc[facts.builds["sha"].notna(), ["id", "repository", "sha"]].rename(columns={"id": "build"})
-    placed = builds.dropna(subset="repository").merge(made.commits[["change", "repository", "sha"]], on=["repository", "sha"])
-    placed = placed[["change", "build"]].assign(rule="built one of its commits")
-    free = builds[builds["repository"].isna()].merge(made.commits[["change", "sha"]], on="sha")
-    free = free[["change", "build"]].assign(rule="built a commit of the same sha")
-    return pd.concat([placed, free], ignore_index=True).astype("str").drop_duplicates(["change", "build"], ignore_index=True)
+    at_home = builds.dropna(subset="repository")
+    parts = []
+    for some, commits, rule in (
+        (keys(at_home), keys(made.commits), "built one of its commits"),
+        (builds.loc[builds["repository"].isna(), "sha"], made.commits["sha"], "built a commit of the same sha"),
+    ):
+        # Commits are told by the place where the first build of each stands: numbers are joined faster than text.
+        place, build = places(commits, some), places(some, some)
+        told = pd.DataFrame({"place": place, "change": made.of})[place >= 0]
+        pairs = pd.DataFrame({"place": build, "build": some.index}).merge(told, on="place")
+        parts.append(pairs[["change", "build"]].assign(rule=rule))
+    found = pd.concat(parts, ignore_index=True).drop_duplicates(["change", "build"], ignore_index=True)
+    return pd.DataFrame(
+        {
+            "change": made.changes["change"].array.take(found["change"]),
+            "build": facts.builds["id"].array.take(facts.builds.index.get_indexer(found["build"])),
+            "rule": found["rule"],
+        }
+    ).astype("str")
 
 
 def _incidents(facts: Facts, shipped: Deployed, made: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.DataFrame]:

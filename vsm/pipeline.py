@@ -8,7 +8,7 @@ from vsm import events, levels, links, visits, workflow
 from vsm.config import Config, Level, StreamConfig
 from vsm.events import LOG, chained, in_order
 from vsm.frames import among, kept, looked_up, no_text, plain, stacked, text
-from vsm.graph import CommitGraph
+from vsm.history import History
 from vsm.links import arrivals
 from vsm.models import SEPARATOR, TABLES, kind
 from vsm.people import People
@@ -151,13 +151,14 @@ def _statuses_then(tickets: pd.DataFrame, transitions: pd.DataFrame, now: pd.Tim
 
 def _heads_then(repositories: pd.DataFrame, commits: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     """Repositories with the newest commit that their default branch had then: the first one back from its head."""
-    known = commits["committed_at"] <= now
-    shas = set(plain(commits.loc[known, "sha"]))
+    shas, history = plain(commits["sha"]), History.of(commits)
+    known = (commits["committed_at"] <= now).to_numpy()
+    there = {sha for sha, is_known in zip(shas, known, strict=True) if is_known}
+    newest = history.numbers(repositories.rename(columns={"name": "repository", "head_sha": "sha"})).tolist()
     heads = []
-    for name, head in zip(plain(repositories["name"]), plain(repositories["head_sha"]), strict=True):
-        if head is not None and head not in shas:
-            graph = CommitGraph.of(commits[commits["repository"] == name])
-            head = next((sha for sha in reversed(graph.main_line(head=head)) if sha in shas), None) if head in graph else None
+    for head, commit in zip(plain(repositories["head_sha"]), newest, strict=True):
+        if head is not None and head not in there:
+            head = next((shas[one] for one in history.first_parents(commit) if known[one]), None)
         heads.append(head)
     return repositories.assign(head_sha=pd.Series(heads, index=repositories.index, dtype="str"))
 
@@ -222,7 +223,9 @@ def _stream(
     shipped = bool(among(changes["change"], held).any())
     flow = workflow.of_stream(stream, _facts_of(facts, items, linked), changes, config.production, shipped)
     flow = replace(flow, notes=(*flow.notes, *levels.notes(level, items, linked.item_tickets)))
-    told = levels.rolled(kept(log, among(log["item"], items["item"])), flow)
+    told = kept(log, among(log["item"], items["item"]))
+    if linked.item_tickets["tells"].any():
+        told = levels.rolled(told, flow)
     mine = _with_ends(told, items, arrived, linked, flow)
     path = visits.visits(mine, items, flow)
     return StreamFlow(stream.name, flow, mine, path.visits, path.items.assign(in_production_at=live), path.unknown, deploys)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vsm.frames import begins, coded, looked_up, named, places
+from vsm.frames import begins, coded, instants, looked_up, named, places
 from vsm.workflow import Workflow
 from vsm.working_time import micros
 
@@ -309,10 +309,10 @@ def _frame(event: _Events, told: pd.DataFrame, workflow: Workflow, items: pd.Dat
             "stage": named(place, names),
             "position": place,
             "seq": seq,
-            "queued": _times(event.at[entered]),
-            "started": _times(started),
-            "finished": _times(finished),
-            "left": _times(left),
+            "queued": instants(event.at[entered]),
+            "started": instants(started),
+            "finished": instants(finished),
+            "left": instants(left),
             "actor": actor,
             "team": team,
             "entered_from": named(before, names),
@@ -336,10 +336,6 @@ def _hands(told: pd.DataFrame, event: _Events, inside: Numbers, worked: Numbers)
     return found[0], found[1]
 
 
-def _times(microseconds: Numbers) -> pd.Series:
-    return pd.Series(np.asarray(microseconds, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
-
-
 def _items(event: _Events, names: pd.Series, items: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     """What became of each item, beside what it is. `names`: of the items that have events."""
     count, place = event.items, places(items["item"], names)
@@ -352,7 +348,7 @@ def _items(event: _Events, names: pd.Series, items: pd.DataFrame, stays: pd.Data
         found = np.full(count + 1, NOT_YET)
         found[item[::-1]] = times[::-1]
         found[:count] = np.where(where, found[:count], NOT_YET)
-        return _times(found[place]).set_axis(items.index)
+        return instants(found[place]).set_axis(items.index)
 
     def over(*names: str) -> Numbers:
         return np.isin(event.over, [number for number, name in enumerate(event.overs) if name in names])

@@ -38,7 +38,12 @@ def test_without_one_before_all_that_is_reached_and_of_what_was_never_read_nothi
 
 
 def reached(one: CommitGraph, tip: str) -> set[str]:
-    return set(one.unseen(tip, set()))
+    found, stack = set(), [tip]
+    while stack:
+        if (sha := stack.pop()) in one and sha not in found:
+            found.add(sha)
+            stack += one.parents[sha]
+    return found
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=3), min_size=1, max_size=30), st.data())

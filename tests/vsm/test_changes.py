@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from vsm.changes import Changes, application_of, changes, takes_back
+from vsm.changes import Changes, application_of, changes
 from vsm.people import People
+from vsm.reverts import takes_back
 from vsm.store import Facts
 
 Told = Callable[..., Facts]
@@ -336,6 +337,6 @@ def test_reverts_of_reverts_take_turns(depth: int) -> None:
 
 def test_nothing_at_all(told: Told) -> None:
     found = made(told())
-    assert (len(found.changes), len(found.commits), found.graphs) == (0, 0, {})
+    assert (len(found.changes), len(found.commits), found.history.rows) == (0, 0, {})
     assert str(found.changes["merged_at"].dtype) == "datetime64[us, UTC]"
     assert str(found.changes["reverts"].dtype) == "str"

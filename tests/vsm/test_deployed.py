@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vsm.brought import GUESSED, REACHED, SAME, STATED
 from vsm.changes import changes
 from vsm.config import Config, Production
-from vsm.deployed import GUESSED, REACHED, SAME, STATED, Deployed, applications, deployed
+from vsm.deployed import Deployed, applications, deployed
 from vsm.people import People
 from vsm.store import Facts
 
