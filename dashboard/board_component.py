@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.board import CSS, MOST, Column, board_html
+from dashboard.components import component_key
 
 _HTML = """<div class="vsm-board">
 </div>"""
@@ -24,4 +25,4 @@ _component = st.components.v2.component("kanban_board", html=_HTML, css=CSS, js=
 
 def show(columns: Sequence[Column], key: str, new: int | None = None, most: int = MOST, of: str = "") -> None:
     """Show a board (`dashboard.board.board_html`). `key`: what tells it from another on the page."""
-    _component(key=key, data={"board": board_html(columns, new, most, of)})
+    _component(key=component_key(key), data={"board": board_html(columns, new, most, of)})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.components import component_key
 from dashboard.svg import escaped
 
 _HTML = """<div class="vsm-map">
@@ -72,7 +73,7 @@ _component = st.components.v2.component("value_stream_map", html=_HTML, css=_CSS
 
 def chosen_stage(key: str, otherwise: str | None = None) -> str | None:
     """The stage that is chosen on the map with this key, before it is drawn; `otherwise` where nobody has chosen there yet."""
-    state = st.session_state.get(key)
+    state = st.session_state.get(component_key(key))
     return state.get("stage") if isinstance(state, dict) else otherwise
 
 
@@ -89,10 +90,10 @@ def value_stream_map(
 
     def _group() -> None:
         if on_group is not None:
-            on_group(st.session_state[key].group)
+            on_group(st.session_state[component_key(key)].group)
 
     chosen = _component(
-        key=key,
+        key=component_key(key),
         data={"svg": svg, "selected": shown, "once": False},
         default={"stage": selected},
         on_stage_change=lambda: None,
@@ -105,7 +106,7 @@ def value_stream_map(
 def pick_on_map(svg: str, key: str) -> str | None:
     """Show a map on which nothing stays chosen, and give the stage that was picked just now, None for none."""
     return _component(
-        key=key,
+        key=component_key(key),
         data={"svg": svg, "selected": None, "once": True},
         default={"stage": None},
         on_stage_change=lambda: None,
