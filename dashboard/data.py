@@ -32,6 +32,7 @@ from vsm.experiments import METRICS, before_and_after
 from vsm.explain import explanation, rows_shown
 from vsm.findings import findings
 from vsm.measure import Measures
+from vsm.metrics.compare import Comparison, compare
 from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow
 from vsm.scope import Scope, instant, window
@@ -103,7 +104,7 @@ def known() -> Known:
     last = runs.loc[runs["status"] == "done", "finished_at"].max()
     return Known(
         streams=tuple(one.name for one in flow.streams),
-        teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna()})),
+        teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna().unique()})),
         facts=sum(flow.facts.counts().values()),
         now=flow.now,
         last_read=None if pd.isna(last) else last,
@@ -140,7 +141,12 @@ def changes(choice: Choice) -> dict[str, pd.DataFrame]:
 
 def said(choice: Choice) -> list[str]:
     """The findings, compared with the period before."""
-    return findings(measures(choice), measures_before(choice))
+    return _said(measures(choice), measures_before(choice))[0]
+
+
+def compared(now: Figure, before: Figure, value: str) -> Comparison:
+    """A figure compared with that of the period before, once for all viewers."""
+    return _compared(now, before, value)[0]
 
 
 def notes(choice: Choice) -> pd.DataFrame:
@@ -444,6 +450,18 @@ def _drawn(
     told = drawing(name, Asked(now, past, None if written is None else notes(choice), ahead, items))
     _ = told.spec  # made here, where it is kept, and not by the first viewers at once
     return told
+
+
+# What was measured is shared and never changed, so that a figure is known by its place in memory; it is kept beside the
+# answer, so that no other can take that place.
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Figure: id})
+def _compared(now: Figure, before: Figure, value: str) -> tuple[Comparison, Figure, Figure]:
+    return compare(now, before, value), now, before
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Measures: id})
+def _said(now: Measures, before: Measures) -> tuple[list[str], Measures, Measures]:
+    return findings(now, before), now, before
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.

@@ -21,7 +21,7 @@ from dashboard.words import local as local
 from dashboard.words import text as text
 from vsm.errors import UsageError
 from vsm.measure import Measures
-from vsm.metrics.compare import Comparison, compare
+from vsm.metrics.compare import Comparison
 from vsm.metrics.figure import FEW, Figure
 
 WHERE_FROM = "Where this number comes from"
@@ -200,7 +200,7 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
     """A number with its n, its interval, the period before with a verdict, its trend, and where it comes from."""
     figure = figures[told.figure]
     past = before.get(told.figure)
-    found = None if past is None else compare(figure, past, told.value)
+    found = None if past is None else data.compared(figure, past, told.value)
     few = 0 < figure.n < FEW and not told.counted
     with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"tile_{told.figure}_{told.value}_{key}"):
         with st.container(gap="xsmall"):

@@ -6,6 +6,8 @@ from dashboard import data
 from dashboard.data import Choice, NothingYet
 from vsm import cli
 from vsm.errors import UsageError
+from vsm.findings import findings
+from vsm.metrics.compare import compare
 
 EVERYTHING = Choice(None, None, 26, compare=True)
 TICKET = "key,status,created_at\n"
@@ -120,3 +122,17 @@ def test_people_are_shown_as_the_configuration_says(sample, tmp_path, monkeypatc
     named.write_text(told.replace('people = "pseudonyms"', 'people = "names"'))
     monkeypatch.setenv("VSM_CONFIG", str(named))
     assert list(data.shown(rows)["actor"]) == list(rows["actor"])
+
+
+@pytest.mark.usefixtures("sample")
+def test_what_is_said_of_two_periods_is_worked_out_once():
+    now, before = (
+        data.measures(EVERYTHING).figures["change_fail_rate"],
+        data.measures_before(EVERYTHING).figures["change_fail_rate"],
+    )
+
+    assert data.compared(now, before, "value") == compare(now, before, "value")
+    assert data.compared(now, before, "value") is data.compared(now, before, "value")
+    assert data.compared(before, now, "value") == compare(before, now, "value")
+    assert data.said(EVERYTHING) == findings(data.measures(EVERYTHING), data.measures_before(EVERYTHING))
+    assert data.said(EVERYTHING) is data.said(Choice(None, None, 26, compare=False))
