@@ -21,9 +21,11 @@ from dashboard.charts.catalogue import CATALOGUE
 from dashboard.charts.catalogue import drawn as drawing
 from dashboard.charts.entry import AHEAD, ITEMS, Asked, Drawn
 from dashboard.harvest import Harvest
+from vsm import board as boards
 from vsm import config as configuration
 from vsm import figures, journal, pipeline, store
 from vsm import measure as measuring
+from vsm import path as paths
 from vsm import report as reports
 from vsm.config import Config, Level
 from vsm.deployed import applications
@@ -291,6 +293,19 @@ def explained(name: str, **asked: str | None) -> dict[str, Any]:
     return explanation(figure, measured.flow.people, configured.privacy.people)
 
 
+def cards(choice: Choice, stream: str) -> pd.DataFrame:
+    """Where the items of one stream stand now, as cards (`vsm.board.cards`)."""
+    key, _ = _key()
+    whole = measures(choice)
+    return _cards(key, replace(choice, compare=True), stream, whole.streams.get(stream, whole))
+
+
+def way(item: str) -> paths.Path | None:
+    """The whole path of the item that a key means; None where there is none."""
+    key, _ = _key()
+    return _way(key, item, told())
+
+
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
     (place, file, *_), _ = _key()
@@ -489,3 +504,13 @@ def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.Data
     if not now.streams:
         return {now.workflow.name if now.workflow else "": stage_changes(now, past)}
     return {name: stage_changes(one, past.streams[name]) for name, one in now.streams.items() if name in past.streams}
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _cards(key: Key, choice: Choice, stream: str, _of: Measures) -> pd.DataFrame:
+    return boards.cards(_of)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Looking up the item …")
+def _way(key: Key, item: str, _in: Flow) -> paths.Path | None:
+    return paths.path(_in, item)

@@ -121,14 +121,14 @@ def ready(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
         elif shown[name].dtype.kind == "m":
             shown[name] = shown[name].dt.total_seconds() / 3600
         elif name == "url":
-            shown[name] = shown[name].where([_may_follow(url) for url in shown[name]])
+            shown[name] = shown[name].where([may_follow(url) for url in shown[name]])
     if "url" in shown and len(shown.columns) > 1:
         first, *rest = [name for name in shown.columns if name != "url"]
         shown = shown[[first, "url", *rest]] if shown["url"].notna().any() else shown[[first, *rest]]
     return shown
 
 
-def _may_follow(url: object) -> bool:
+def may_follow(url: object) -> bool:
     """Only addresses of the web: one that runs a script is none."""
     try:
         return isinstance(url, str) and urlsplit(url).scheme in ("http", "https")

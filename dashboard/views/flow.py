@@ -2,10 +2,8 @@
 
 import streamlit as st
 
-from dashboard import board, data, parts, theme
-from dashboard.board_component import show
+from dashboard import board_page, data, parts, path_dialog, theme
 from dashboard.parts import Tile
-from vsm.board import columns
 from vsm.measure import Measures
 
 LONGER = {"more": "clearly longer", "less": "clearly shorter", "good": "less"}
@@ -20,7 +18,6 @@ TILES = (
 CHARTS = (
     "cumulative_flow", "cycle_time", "ageing_wip", "throughput", "stage_dwell", "flow_efficiency", "flow_distribution",
 )  # fmt: skip
-SOME = 6  # cards of a column where several boards share the page
 
 choice, measures = parts.head("How long does work take and what is stuck?")
 before = data.measures_before(choice).figures if choice.compare else {}
@@ -35,12 +32,15 @@ def stream(name: str, one: Measures) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header(parts.text(f"{name}: where items stand now"), anchor=False, width="content")
         parts.only_button(name, measures)
-    most = SOME if measures.streams else board.MOST
-    show([board.Column(**column) for column in columns(one)], key=f"board_{name}", most=most, of=name)
+    board_page.boards_of(choice, name, one, asked, alone=not measures.streams)
     with st.grid(2, min_column_width=420):
         for chart in CHARTS:
             parts.card(data.drawn(chart, choice, name), f"{chart}_{name}")
 
 
-for name, one in parts.maps(choice, measures):
+streams = parts.maps(choice, measures)
+asked = board_page.line(choice, streams)
+for name, one in streams:
     stream(name, one)
+board_page.strays(measures)
+path_dialog.opened()

@@ -1,11 +1,10 @@
 """The board: where items stand now, oldest first, in words as well as in colours, and never as markup from outside."""
 
-import re
 from html.parser import HTMLParser
 
 import pytest
 
-from dashboard.board import Column, board_html
+from dashboard.board import Aside, Column, Lane, board_html
 
 EVIL = '"><img src=x onerror=alert(1)>'
 PLAIN = {
@@ -98,7 +97,7 @@ def test_what_is_unusual_is_said_in_a_word(known, word):
 
 def test_the_first_cards_are_shown_and_the_others_counted():
     page = shown(*(card(key=f"PAY-{number}") for number in range(1, 47)))
-    assert re.findall(r"PAY-\d+", page.text) == [f"PAY-{number}" for number in range(1, 13)]
+    assert [button["data-item"] for button in page.all("button")] == [f"PAY-{number}" for number in range(1, 13)]
     assert "and 34 more" in page.text
 
 
@@ -158,3 +157,51 @@ def test_two_boards_of_a_page_are_told_apart():
 
     assert 'aria-label="Board of &lt;b&gt;shop: where items stand now"' in board_html([column], of="<b>shop")
     assert 'aria-label="Board: where items stand now"' in board_html([column])
+
+
+def test_a_card_is_opened_by_its_key_which_is_a_button():
+    (button,) = shown(card(key=EVIL)).all("button")
+    assert (button["type"], button["data-item"]) == ("button", EVIL)
+
+
+def test_a_stage_says_what_is_usual_and_how_many_are_older():
+    assert "85 % leave within 4.0 d; 2 here longer" in shown(usual=96.0, older=2).text
+    assert "85 % leave" not in shown().text
+
+
+def test_how_long_a_card_is_there_beside_others_is_said_and_drawn():
+    page = shown(card(rank=0.91, old=True))
+    assert "longer here than 91% of those that left" in page.text
+    assert {"style": "width: 91%"} in page.all("i")
+
+
+def test_what_does_not_match_is_counted():
+    page = Page(board_html([Column("QA", 13, cards=[card()], found=1), Column("Dev", 2, found=0)]))
+    for said in ("13 items", "1 of 13 match", "0 of 2 match", "none of them"):
+        assert said in page.text
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [({"quiet_hours": 200.0}, "nothing for 8.3 d"), ({"status": "With legal"}, "its status “With legal” is in no stage")],
+)
+def test_what_nothing_happened_to_and_what_has_no_home_says_so(known, said):
+    assert said in shown(card(**known)).text
+    assert said not in shown(card(quiet_hours=20.0, status=None)).text
+
+
+def test_lanes_have_a_cell_a_stage_below_one_row_of_heads():
+    lane = Lane("Basket", 7, [(0, []), (7, [card()])])
+    page = Page(board_html([Column("Dev", 0), Column("QA", 7)], lanes=[lane]))
+    assert [cell["aria-label"] for cell in page.all("div") if cell.get("role") == "group"] == ["Basket, Dev: 0", "Basket, QA: 7"]
+    assert (len(page.all("h3")), len(page.all("ul"))) == (3, 1)
+    assert "and 6 more" in page.text
+
+
+def test_what_stands_beside_the_stages_says_what_to_do():
+    aside = Aside("No home", 2, [card(said="“With legal”")], ["“With legal”: 2", f"Name it. {EVIL}"], warn=True)
+    page = Page(board_html([Column("Dev", 0)], asides=[aside]))
+    for said in ("No home", "2 items", "“With legal”: 2", EVIL, "and 1 more"):
+        assert said in page.text
+    assert "in all" not in page.text
+    assert page.all("img") == []
