@@ -14,8 +14,8 @@ from vsm.metrics.stages import inside
 
 QUIET = 7 * 24.0  # hours; who meets weekly sees at each meeting what nothing happened to since the last one
 MARKS = ("Blocked", "Older than usual", "Waiting", "In work", "Quiet for a week")  # what cards may be asked for
-LANES = {"team": "owner", "type": "type"}  # by what cards may stand in lanes, and the column that says it
 NO_TEAM, NO_TYPE = "No team", "No type"
+LANES = {"team": ("owner", NO_TEAM), "type": ("type", NO_TYPE)}  # by what cards may stand in lanes: the column, and none of it
 CARDS = {
     "item": "str", "title": "str", "type": "str", "url": "str", "stage": "str", "owner": "str", "status": "str",
     "age": "float64", "in_stage": "float64", "quiet": "float64", "rank": "float64",
@@ -159,7 +159,8 @@ def columns(
         return []
     every = cards(measures) if every is None else every
     asked = every if found is None else found
-    rows, none = dict(tuple(asked.groupby("stage", sort=False))), asked.head(0)
+    counts, rows = _first(asked, "stage", most)
+    none = asked.head(0)
     older = every.loc[every["old"], "stage"].value_counts()
     return [
         {
@@ -169,8 +170,8 @@ def columns(
             "count": int(stage["wip_now"]),
             "usual": None if pd.isna(stage["dwell_p85"]) else float(stage["dwell_p85"]),
             "older": int(older.get(stage["stage"], 0)),
-            "found": len(rows.get(stage["stage"], none)),
-            "cards": told(rows.get(stage["stage"], none).head(len(every) if most is None else most)),
+            "found": counts.get(stage["stage"], 0),
+            "cards": told(rows.get(stage["stage"], none)),
         }
         for stage in measures.stages.to_dict("records")
     ]
@@ -178,15 +179,24 @@ def columns(
 
 def lanes(found: pd.DataFrame, by: str, stages: Sequence[str], most: int) -> list[dict[str, Any]]:
     """Cards in lanes by team or type, the fullest lane first: name, count, and by stage how many there are and their cards."""
-    column, none = LANES[by], NO_TEAM if by == "team" else NO_TYPE
-    named = found[column].fillna(none)
-    parts = sorted(named.value_counts().items(), key=lambda one: (one[0] == none, -one[1], one[0]))
-    rows = []
-    for name, count in parts:
-        mine = dict(tuple(found[(named == name).to_numpy()].groupby("stage", sort=False)))
-        cells = [mine.get(stage, found.head(0)) for stage in stages]
-        rows.append({"name": name, "count": int(count), "cells": [(len(cell), told(cell.head(most))) for cell in cells]})
-    return rows
+    column, none = LANES[by]
+    laid = found.assign(lane=found[column].fillna(none))
+    counts, rows = _first(laid, ["lane", "stage"], most)
+    parts = sorted(laid["lane"].value_counts().items(), key=lambda one: (one[0] == none, -one[1], one[0]))
+    return [
+        {
+            "name": name,
+            "count": int(count),
+            "cells": [(counts.get((name, stage), 0), told(rows.get((name, stage), laid.head(0)))) for stage in stages],
+        }
+        for name, count in parts
+    ]
+
+
+def _first(found: pd.DataFrame, by: str | list[str], most: int | None) -> tuple[dict[Any, int], dict[Any, pd.DataFrame]]:
+    """How many cards each group has, and its first ones. Only these are picked out: there may be 100,000 of the others."""
+    groups = found.groupby(by, sort=False)
+    return groups.size().to_dict(), dict(tuple((found if most is None else groups.head(most)).groupby(by, sort=False)))
 
 
 def told(found: pd.DataFrame) -> list[dict[str, Any]]:
