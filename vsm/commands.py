@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsm.cli import common
-from vsm.errors import UsageError
+from vsm.errors import UsageError, WorkError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,20 +46,38 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of the report and do nothing else.")
 @click.option("--benchmarks", "industry", metavar="INDUSTRY", help="Put published survey answers beside it: an industry's, or all.")
+@click.option(
+    "--fail-if", "fail_if", metavar="'FIGURE > NUMBER'", multiple=True, help="Exit with 1 where that is so; several may be given."
+)
+@click.option("--fail-if-missing", is_flag=True, help="Exit with 1 also where a figure of --fail-if has no data.")
 @scoped
-def report(form: str, only_schema: bool, industry: str | None, **options: Any) -> None:
-    """Every number of the dashboard, without a browser."""
+def report(
+    form: str, only_schema: bool, industry: str | None, fail_if: tuple[str, ...], fail_if_missing: bool, **options: Any
+) -> None:
+    """Every number of the dashboard, without a browser.
+
+    --fail-if takes a name of `vsm explain` with one of its values ('change_lead_time.p85 > 72', in hours), or a path of the
+    report's JSON ('streams.checkout.flow.wip.now > 30').
+    """
     from vsm import report as reports  # pandas is a second's import, and --help needs none
+    from vsm import thresholds
     from vsm.schema import schema
 
     if only_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
     _known(industry)
+    bars = thresholds.read(fail_if)
     measures, harvests = measured(**options)
     told = reports.document(measures, harvests, industry)
+    verdicts = thresholds.judged(bars, measures, told)
+    if verdicts:
+        told["thresholds"] = [thresholds.row(one) for one in verdicts]
     written = {"json": lambda: json.dumps(told, indent=2, ensure_ascii=False) + "\n", "text": lambda: reports.text(told)}
     click.echo(written.get(form, lambda: reports.markdown(told))(), nl=False)
+    failed = [one.said for one in verdicts if one.crossed or (one.value is None and fail_if_missing)]
+    if failed:
+        raise WorkError("\n  ".join(failed))
 
 
 def _known(industry: str | None) -> None:

@@ -1,5 +1,6 @@
 """The report: every number of a scope as a document (JSON), as text for a terminal, as Markdown."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -497,7 +498,8 @@ def _as(policy: str) -> str:
 
 def sections(told: Document) -> list[Table]:
     """All tables of a document: the whole, then each stream, then what is doubtful about the data."""
-    found = list(tables(told))
+    found = [_threshold_table(told["thresholds"])] if "thresholds" in told else []
+    found += tables(told)
     if told["stages"] is None:
         for stream in told["streams"]:
             found += tables(stream, stream["stream"])
@@ -511,6 +513,19 @@ def sections(told: Document) -> list[Table]:
     if quality:
         found.append(("data quality", ("check", "rows", "effect", "remedy"), quality))
     return found
+
+
+def _threshold_table(verdicts: list[Document]) -> Table:
+    """What `--fail-if` asks, first: who reads no further has seen it."""
+    words = {True: "FAILED", False: "passed", None: "no data"}
+    rows: list[tuple[str, ...]] = [
+        (one["threshold"], words[one["crossed"]], _short(one["value"]), _count(one["n"])) for one in verdicts
+    ]
+    return "thresholds", ("fail if", "result", "value", "n"), rows
+
+
+def _short(value: float | None) -> str:
+    return NONE if value is None else f"{value:.4g}"
 
 
 def _beside_rows(one: Document) -> list[tuple[str, ...]]:
@@ -557,26 +572,42 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def markdown(told: Document) -> str:
-    """The document as Markdown."""
-    lines = ["# Value stream and DORA", "", *(_safe(line) for line in heading(told))]
+    """The document as Markdown, for a pipeline's summary, a merge request or a chat."""
+    lines = ["# Value stream and DORA", "", *(f"- {_safe(line)}" for line in heading(told))]
     for title, head, rows in sections(told):
+        if not any(head):  # a table without names is a list
+            listed = [f"- **{_safe(name)}**: {_safe(value)}" for name, value in rows]
+            lines += ["", f"## {_safe(title[0].upper() + title[1:])}", "", *listed]
+            continue
         lines += [
             "",
             f"## {_safe(title[0].upper() + title[1:])}",
             "",
             _row(head),
-            _row(["---"] * len(head)),
+            "| " + " | ".join(_side(column) for column in zip(*rows, strict=True)) + " |" if rows else _row(["---"] * len(head)),
             *(_row(row) for row in rows),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _side(column: Sequence[str]) -> str:
+    """Numbers stand on the right."""
+    return "---:" if all(NUMERIC.fullmatch(cell) for cell in column) else "---"
+
+
+NUMERIC = re.compile(r"(?:–|-?[\d,.]+(?: (?:%|min|h|d|a week))?(?: of \d+)?)?")
 
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell if cell == "---" else _safe(cell) for cell in cells) + " |"
 
 
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")  # ends a line, or turns its order round
+
+
 def _safe(words: str) -> str:
-    """Text from outside, so that it stays text in Markdown."""
-    for sign in "\\`*_[]<>|":
+    """Text from outside, so that it stays text in Markdown, on its line, and calls nobody in a chat."""
+    words = UNSEEN.sub(" ", words)
+    for sign in "\\`*_[]<>|~":
         words = words.replace(sign, f"\\{sign}")
-    return words.replace("\n", " ")
+    return words.replace("@", "@\u200b").replace("://", ":\u200b//")

@@ -133,10 +133,14 @@ BODY: dict[str, Schema] = {
 }
 
 
+# Only where --fail-if asks. `crossed` is null where there is no data.
+THRESHOLDS = _list(_object(threshold=TEXT, figure=TEXT, value=NUMBER, n=COUNT_OR_NONE, crossed={"type": ["boolean", "null"]}))
+
+
 def schema() -> Schema:
     """The report's schema. What is not known is null, never 0; durations are hours, rates fractions."""
     told = _report()
-    told["properties"]["benchmarks"] = BENCHMARKS
+    told["properties"] |= {"benchmarks": BENCHMARKS, "thresholds": THRESHOLDS}
     return told
 
 
