@@ -163,6 +163,23 @@ def drawn(name: str, choice: Choice, stream: str | None = None, ahead: int = AHE
     return _drawn(key, configured, choice, stream, name, ahead, items, written)
 
 
+def pack(choice: Choice, charts: tuple[str, ...], kind: str, people: bool) -> bytes:
+    """The chosen period as a file to take along: html, pdf, pptx or zip. Its charts are those that were drawn already."""
+    from dashboard.export.pack import packed, written  # what writes the files weighs more than a page
+
+    key, _ = _key()
+    told = packed(
+        measures(choice),
+        measures_before(choice) if choice.compare else None,
+        notes(choice),
+        experiments(choice),
+        charts,
+        people,
+        lambda name, stream: drawn(name, choice, stream),
+    )
+    return written(told, kind, ".".join(map(str, key[2])))
+
+
 def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
     """Write down what happened on a day, or from one day to another. Raises ValueError with a sentence."""
     at, until = _day(first), None if last is None else _day(last, end=True)
