@@ -10,7 +10,7 @@ MOST = 9  # columns; of more the map would be too wide to be seen at once
 FIT = 7  # boxes that fit side by side on a page of 1,440 pixels
 RULE = (
     "More than nine stages: the two neighbours in which items spent the fewest hours are put together, again and again, until "
-    "seven boxes are left; the constraint and estimates stay by themselves. A group's times are the sums of its stages' medians, "
+    "seven boxes are left; the constraint stays by itself, and so do estimates. A group's times are sums of its stages' medians, "
     "its n is the smallest of theirs. Choose a group to open it."
 )
 Columns = list[list[str]]
@@ -26,10 +26,12 @@ class Grouped:
 
 def grouped(told: MapModel, opened: Collection[str] = (), most: int = MOST, fit: int = FIT) -> Grouped:
     """A map of more than `most` columns with neighbours put together until as many are left as `fit`; `opened`: not these."""
-    if len({place.column for place in told.places.values()}) <= most:
+    measured = {told.places[stage.name].column for stage in told.stages if not stage.estimate}
+    if len(measured) <= most:
         return Grouped(told)
     by_name = {stage.name: stage for stage in told.stages}
-    spans = _spans(in_order(told.places), by_name, told.constraint, fit)
+    guessed = sum(1 for stage in told.stages if stage.estimate)
+    spans = _spans(in_order(told.places), by_name, told.constraint, fit + guessed)
     groups = [Group(_name(names), names) for names in map(_flat, spans) if len(names) > 1 and len(_columns(told, names)) > 1]
     closed = [group for group in groups if group.name not in opened]
     return Grouped(

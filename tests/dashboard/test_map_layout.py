@@ -250,3 +250,13 @@ def test_a_step_by_hand_stands_between_two_stages_dashed_and_in_no_scale():
     assert {("A", "Board"), ("B", "Board"), ("Board", "Mail"), ("Mail", "T")} <= {(m.origin, m.to) for m in told.onward}
     assert "An estimate, no system records this step: by us, 1 Mar 2026." in svg
     assert sum(one.hours for one in told.stages) == sum(one.hours for one in MapModel.of(fork()).stages)
+
+
+def test_a_step_by_hand_leaves_the_other_boxes_as_many():
+    whole = MapModel.of(line(24), "S13")
+    board = Stage("Board", wait=72.0, work=0.5, estimate="by us")
+    told = grouped(whole.with_steps([(board, "S13")])).told
+
+    assert len([one for one in told.stages if not one.estimate]) == FIT
+    assert [one.name for one in told.stages if not one.members] == ["S13", "Board"]
+    assert grouped(MapModel.of(line(MOST)).with_steps([(board, "S3")])).names == ()
