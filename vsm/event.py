@@ -19,7 +19,7 @@ from vsm.models import TABLES, Fact, Problem, RowError, columns, kind, required,
 TOLD = 50  # problems that are told one by one
 WIDEST = 10_000  # characters of a value: more is a log or a page that went into the wrong place
 PART = 80  # characters of one part of an id that is made here
-INPUT = "standard input"
+INPUT, FLAGS = "standard input", "vsm event "  # where it was told
 LABELS, COMMITS, PEOPLE = "labels", "commits", ("author", "reviewer")
 STAND_IN = {"text": "-", "number": 0, "time": datetime(2000, 1, 1, tzinfo=UTC)}
 ENDED = ("success", "failure", "cancelled", "skipped")
@@ -64,12 +64,13 @@ KINDS = {
 
 
 class Told(NamedTuple):
-    """What somebody said, as it came: where, of which kind, and the columns."""
+    """What somebody said, as it came: where, of which kind, and the columns; those of ``soft`` only fill what is missing."""
 
     where: str
     line: int | None
     kind: str | None
     row: Any
+    soft: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Event:
 # What came in. ------------------------------------------------------------------------------------
 
 
-def lines(text: str, kind: str | None) -> list[Told]:
+def lines(text: str, kind: str | None, where: str = INPUT) -> list[Told]:
     """The events of a text: a JSON object a line, or one JSON array or object over all of it.
 
     `kind` is that of all of them, None where each tells its own. Raises EventError for a text
@@ -99,38 +100,38 @@ def lines(text: str, kind: str | None) -> list[Told]:
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise EventError(
-            f'{INPUT}: nothing in it, nothing was saved; expected a JSON object a line, such as {{"kind": "deployment", …}}'
+            f'{where}: nothing in it, nothing was saved; expected a JSON object a line, such as {{"kind": "deployment", …}}'
         )
     try:
         whole = _parsed(text)
     except ValueError as error:
         if text.lstrip().startswith("["):
             refuse(
-                INPUT,
-                [Fault(INPUT, _line(error), None, shown(text.strip()), f"a JSON array of objects, to its end ({_why(error)})")],
+                where,
+                [Fault(where, _line(error), None, shown(text.strip()), f"a JSON array of objects, to its end ({_why(error)})")],
             )
     else:
         if isinstance(whole, list):
-            found = [Told(f"{INPUT}, element {place}", None, kind, one) for place, one in enumerate(whole, 1)]
+            found = [Told(f"{where}, element {place}", None, kind, one) for place, one in enumerate(whole, 1)]
             if not found:
-                raise EventError(f"{INPUT}: an array without events, nothing was saved; expected at least one")
+                raise EventError(f"{where}: an array without events, nothing was saved; expected at least one")
             return found
-        return [Told(INPUT, 1, kind, whole)]
-    return _each_line(text, kind)
+        return [Told(where, 1, kind, whole)]
+    return _each_line(text, kind, where)
 
 
-def _each_line(text: str, kind: str | None) -> list[Told]:
+def _each_line(text: str, kind: str | None, where: str) -> list[Told]:
     found, faults = [], []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            found.append(Told(INPUT, number, kind, _parsed(line)))
+            found.append(Told(where, number, kind, _parsed(line)))
         except ValueError as error:
             expected = f"one JSON object on a line, as `jq -c` writes it ({_why(error)})"
-            faults.append(Fault(INPUT, number, None, shown(line.strip()), expected))
+            faults.append(Fault(where, number, None, shown(line.strip()), expected))
     if faults:
-        refuse(INPUT, faults)
+        refuse(where, faults)
     return found
 
 
@@ -163,7 +164,7 @@ def _why(error: ValueError) -> str:
 
 def flags(kind: str, row: Mapping[str, Any]) -> Told:
     """The event that flags tell."""
-    return Told(f"vsm event {kind}", None, kind, dict(row))
+    return Told(f"{FLAGS}{kind}", None, kind, dict(row))
 
 
 # The first look: are the values right? -------------------------------------------------------------
@@ -194,7 +195,7 @@ def refuse(where: str, faults: Sequence[Fault]) -> NoReturn:
 def fault(told: Told, problem: Problem) -> Fault:
     """A problem with its place: of flags the flag, else line and column."""
     value = "an @" if problem.column in PEOPLE and "@" in str(problem.value) else shown(problem.value)
-    if told.line is None and not told.where.startswith(INPUT):
+    if told.line is None and told.where.startswith(FLAGS):
         flag = f" --{problem.column.removesuffix('s') if problem.column == COMMITS else problem.column}".replace("_", "-")
         return Fault(told.where + (flag if problem.column else ""), None, None, value, problem.expected)
     column = problem.column if len(problem.column) <= PART else problem.column[: PART - 1] + "…"
@@ -205,8 +206,9 @@ def _checked(told: Told, now: datetime) -> Event | list[Fault]:
     if not isinstance(told.row, dict):
         return [fault(told, Problem("", told.row, "a JSON object"))]
     given = {name: value for name, value in told.row.items() if value is not None and value not in ("", [])}
-    soft = frozenset(name for name, value in given.items() if value == "now" and name.endswith("_at"))
-    row = {name: now if name in soft else _joined(name, value) for name, value in given.items()}
+    instant = frozenset(name for name, value in given.items() if value == "now" and name.endswith("_at"))
+    soft = instant | told.soft
+    row = {name: now if name in instant else _joined(name, value) for name, value in given.items()}
     name = row.pop("kind", told.kind)
     if not isinstance(name, str) or name not in KINDS or told.kind not in (None, name):
         return [fault(told, Problem("kind", name, told.kind or f"one of {', '.join(KINDS)}"))]

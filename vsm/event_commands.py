@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from vsm import cdevents
 from vsm import event as events
 from vsm import store as stores
 from vsm.cli import common
@@ -18,6 +19,7 @@ from vsm.models import RESULTS, RowError, columns, kind, required
 from vsm.store import Connection, DBAPIError, Engine
 
 LARGEST = 64 * 2**20  # bytes on standard input; who has more has a folder of facts
+FILES = (".json", ".jsonl", ".ndjson")
 WHEN = {"time": "TIME", "number": "NUMBER"}
 TIMES = "A TIME is ISO 8601 with an offset or Z, such as 2026-03-02T09:30:00Z, or the word now."
 SAME = "The same id again completes the fact: a column that is left out or empty keeps what it had."
@@ -97,6 +99,18 @@ def _lines(store: str, config: Path | None) -> None:
     _take(store, events.lines(_standard_input(), None))
 
 
+@event.command("from")
+@click.argument("places", nargs=-1, required=True, metavar="FILE|FOLDER…", type=click.Path(path_type=Path))
+@common
+def _files(places: tuple[Path, ...], store: str, config: Path | None) -> None:
+    """Read files, or all .json, .jsonl and .ndjson files below folders: our events, CDEvents, CloudEvents.
+
+    All of it or nothing. Reading the same again changes nothing, and the order does not matter.
+    """
+    told = [one for path in _event_files(places) for one in events.lines(_text(path), None, str(path))]
+    _take(store, told)
+
+
 def _command(what: Kind) -> click.Command:
     """The subcommand of a kind of event, with a flag for every column of its table."""
 
@@ -156,12 +170,41 @@ def _standard_input() -> str:
     return read.decode("utf-8", errors="surrogateescape")
 
 
+def _event_files(places: tuple[Path, ...]) -> list[Path]:
+    """The files that are named, and those in folders that are, in the order of their names."""
+    found: list[Path] = []
+    for place in places:
+        inside = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in FILES] if place.is_dir() else [place]
+        found += inside
+    if not found:
+        raise cdevents.nothing(map(str, places))
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            read = file.read(LARGEST + 1)
+    except OSError as error:
+        raise EventError(f"{path}: cannot be read ({error.strerror}), nothing was saved") from None
+    if len(read) > LARGEST:
+        raise EventError(
+            f"{path}: more than {LARGEST >> 20} MiB, nothing was saved; expected events, and for a history `vsm import`"
+        )
+    return read.decode("utf-8", errors="surrogateescape")
+
+
 # Saving. ------------------------------------------------------------------------------------------
 
 
 def _take(store: str, told: list[events.Told]) -> None:
     now = datetime.now(UTC)
-    found = events.checked(told, now)
+    ours, left = cdevents.translated(told)
+    if left:
+        click.echo(f"vsm: {cdevents.said(left)}", err=True)
+    if not ours:
+        return
+    found = events.checked(ours, now)
     with stores.opened(store) as engine:
         for line in _save(engine, found, now):
             click.echo(line)
