@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from vsm.config import Calendar
+from vsm.frames import among, looked_up
 from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.flow import finished
 from vsm.metrics.stages import NEVER, Codes, Waits, observed_from, shows_queue, stage_codes, visit_before, waits
@@ -92,6 +93,7 @@ def lever(
         return Lever(
             None, None, None, None, nothing, f"Only {n} items were finished: {ENOUGH - n} more are needed for a simulation."
         )
+    visits, items = _as_they_were_made(visits, items)
     hours = working_hours(visits, latest, zone) if calendar is None else calendar
     model = fitted(visits, line, items, latest, hours, zone)
     places = [place for place, step in enumerate(model.line.steps) if works(step)]
@@ -111,6 +113,16 @@ def lever(
         equal,
         float(best["past"]),
     )
+
+
+def _as_they_were_made(visits: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same with items numbered in the order in which they were made: what an item is called must not move a draw."""
+    first = items["item"].map(visits.groupby("item")["queued"].min())
+    order = items.assign(first=first).sort_values(["created_at", "first", "done_at"], kind="stable")["item"]
+    number = pd.Series([f"{place:08}" for place in range(len(order))], index=order.to_numpy(), dtype="str")
+    known = visits[among(visits["item"], order)]
+    renamed = known.assign(item=looked_up(known["item"], number)).sort_values(["item", "seq"], kind="stable", ignore_index=True)
+    return renamed, items.assign(item=looked_up(items["item"], number)).sort_values("item", ignore_index=True)
 
 
 def _why(stage: str, equal: tuple[str, ...], cut: float, low: float, high: float, n: int) -> str:
