@@ -57,7 +57,7 @@ def _matched(own: pd.DataFrame, rules: tuple[Application, ...]) -> pd.DataFrame:
     """change, application: those of which a rule matches a path that a commit of the change changed; in the order of the rules."""
     by_repository: dict[str, list[tuple[re.Pattern[str], str]]] = {}
     for rule in rules:
-        pattern = re.compile("|".join(_pattern(path) for path in rule.paths))
+        pattern = re.compile("|".join(pattern_of(path) for path in rule.paths))
         by_repository.setdefault(rule.repository, []).append((pattern, rule.name))
     places: dict[tuple[str, str], tuple[str, ...]] = {}
     found: dict[tuple[str, str], None] = {}
@@ -73,14 +73,14 @@ def _matched(own: pd.DataFrame, rules: tuple[Application, ...]) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["change", "application"]).astype("str")
 
 
-def _pattern(glob: str) -> str:
+def pattern_of(glob: str) -> str:
     """A path pattern as a regular expression: ** any folders, * and ? within one; without any of them also all that is below.
 
-    >>> bool(re.fullmatch(_pattern("services/pay/**"), "services/pay/src/a.py"))
+    >>> bool(re.fullmatch(pattern_of("services/pay/**"), "services/pay/src/a.py"))
     True
-    >>> bool(re.fullmatch(_pattern("services/*.md"), "services/pay/README.md"))
+    >>> bool(re.fullmatch(pattern_of("services/*.md"), "services/pay/README.md"))
     False
-    >>> bool(re.fullmatch(_pattern("services/pay"), "services/payroll/a.py"))
+    >>> bool(re.fullmatch(pattern_of("services/pay"), "services/payroll/a.py"))
     False
     """
     signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -131,11 +131,12 @@ def measured(
     definition: Any,
     policy: Any,
     level: Any = None,
+    pseudonyms: bool = False,
 ) -> "tuple[Any, pd.DataFrame]":
     """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
     from vsm import measure
 
-    flow, scope, harvests = asked(store, config, stream, application, team, start, end, level)
+    flow, scope, harvests = asked(store, config, stream, application, team, start, end, level, pseudonyms)
     try:
         return measure.measure(flow, scope, policy, definition), harvests
     except ValueError as error:
@@ -151,6 +152,7 @@ def asked(
     start: str | None,
     end: str | None,
     level: Any = None,
+    pseudonyms: bool = False,
 ) -> "tuple[Any, Any, pd.DataFrame]":
     """What the store's facts tell, the scope that options name, and the store's harvests; nothing is measured yet."""
     from vsm import config as configuration
@@ -161,6 +163,13 @@ def asked(
     told = configuration.load(config)
     with stores.opened(store, create=False) as engine:
         facts, harvests, place = stores.facts(engine), stores.harvests(engine), str(engine.url)
+        if pseudonyms:
+            from vsm import disguise
+
+            names = disguise.names_of(facts, told, disguise.key(engine, harvests["started_at"].max().to_pydatetime()))
+            facts, told = disguise.disguised(facts, told, names)
+            application, team = (None if one is None else names.kept(one) for one in (application, team))
+            harvests = harvests.assign(source="a store", scope=None, error=None)
     try:
         now = instant(end, told.zone, last=True) if end else None
         flow = pipeline.read(facts, told, now, stores.filled_at(harvests), level)

@@ -17,8 +17,15 @@ SINCE = "Without --from all of the history is taken, with it what was still goin
 
 
 def exported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of an export: those of a report, and --force."""
-    return click.option("--force", is_flag=True, help="Replace what is there.")(scoped(command))
+    """The options of an export: those of a report, --force and --pseudonyms."""
+    return forced(scoped(command))
+
+
+def forced(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --force and --pseudonyms."""
+    other = "Other names for people, tickets and repositories, the same in every export of a store; the numbers stay."
+    command = click.option("--pseudonyms", is_flag=True, help=other)(command)
+    return click.option("--force", is_flag=True, help="Replace what is there.")(command)
 
 
 @click.command("ocel", epilog=SINCE)

@@ -8,8 +8,9 @@ import click
 from vsm import facts
 from vsm.cli import common
 from vsm.errors import WorkError
-from vsm.export_commands import export_csv, export_ocel, export_xes
-from vsm.store import opened
+from vsm.export_commands import export_csv, export_ocel, export_xes, forced
+from vsm.store import Engine, opened
+from vsm.store import facts as all_facts
 
 
 @click.command("import")
@@ -45,13 +46,29 @@ def export() -> None:
 
 @export.command("facts")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@forced
 @common
-def export_facts(folder: Path, force: bool, store: str, config: Path | None) -> None:
-    """Write all facts to a folder that `vsm import` reads: a CSV file a table, sorted, names and handles included."""
+def export_facts(folder: Path, force: bool, pseudonyms: bool, store: str, config: Path | None) -> None:
+    """Write all facts to a folder that `vsm import` reads: a CSV file a table, sorted, names and handles included.
+
+    With --pseudonyms a vsm.toml goes with them, under which they tell the same numbers.
+    """
     with opened(store, create=False) as engine:
-        counts = facts.dump(engine, folder, force)
+        counts = _disguised(engine, folder, force, config) if pseudonyms else facts.dump(engine, folder, force)
     click.echo(f"{folder}: {sum(counts.values()):,} rows in {len(counts)} files")
+
+
+def _disguised(engine: Engine, folder: Path, force: bool, config: Path | None) -> dict[str, int]:
+    """Write the facts under pseudonyms, with the configuration that belongs to them."""
+    from vsm import config as configuration
+    from vsm import disguise
+
+    facts.ready(folder, force, ["vsm.toml"])
+    told, every = configuration.load(config), all_facts(engine)
+    names = disguise.names_of(every, told, disguise.key(engine, datetime.now(UTC)))
+    other, settings = disguise.disguised(every, told, names)
+    facts.write(other, folder, force, {"vsm.toml": disguise.settings(settings)})
+    return other.counts()
 
 
 for _command in (export_ocel, export_xes, export_csv):

@@ -152,13 +152,13 @@ def _by_message(facts: Facts, every: pd.DataFrame, commits: pd.DataFrame) -> Ite
             if other := of_commit.get(one):
                 yield Claim(change, other, again)
         for told in REVERTED_NUMBER.finditer(message):
-            yield Claim(change, f"{_same_place(told['there'], repository)}#{told['number']}", again)
+            yield Claim(change, f"{same_place(told['there'], repository)}#{told['number']}", again)
 
 
-def _same_place(told: str | None, repository: str) -> str:
+def same_place(told: str | None, repository: str) -> str:
     """The repository that a message names: our own where only the owner is another word for it, as in a folder's name.
 
-    >>> _same_place("ann/shop", "shop"), _same_place("ann/till", "ann/shop"), _same_place(None, "shop")
+    >>> same_place("ann/shop", "shop"), same_place("ann/till", "ann/shop"), same_place(None, "shop")
     ('shop', 'ann/till', 'shop')
     """
     if told is None or (told.rpartition("/")[2].casefold() == repository.casefold()):
