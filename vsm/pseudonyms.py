@@ -19,7 +19,7 @@ from vsm.copies import PICKED
 from vsm.deployed import HOTFIX
 from vsm.errors import UsageError
 from vsm.frames import no_text, plain, recoded
-from vsm.links import KEY
+from vsm.mentions import KEY
 from vsm.reverts import NUMBER, QUOTED, REVERT_BRANCH, REVERTED_NUMBER, REVERTED_SHA, same_place
 from vsm.store import Facts
 
@@ -147,7 +147,7 @@ class Pseudonyms:
             return cut[0] + self.title(text[cut.end() :])
         parts = ["hotfix"] if HOT_TITLE.search(text) else []
         parts += [self.ticket(key) for key in self._keys(text)]
-        if merged := MERGED_BRANCH.search(text):
+        if merged := re.search(MERGED_BRANCH, text):
             parts.append(f"Merge branch '{self.branch(merged[1])}'")
         number = NUMBER.search(text)
         parts.append("text_" + self._letters("text", text, 12))
