@@ -303,7 +303,7 @@ def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
 def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) -> None:
     """Rows as a table: times in the reporting zone, links as links, column names in words."""
     zone = data.told().config.timezone
-    ready = tables.ready(rows, zone)
+    ready = tables.with_paths(tables.ready(rows, zone))
     config: dict[str, Any] = {}
     for name in ready.columns:
         label = tables.LABELS.get(name, str(name).replace("_", " "))
@@ -314,6 +314,8 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
             config[name] = st.column_config.Column(label, width="small")
         elif name == "url":
             config[name] = st.column_config.LinkColumn("link", display_text="open", width="small")
+        elif name == "path":
+            config[name] = st.column_config.LinkColumn("path", display_text="open", width="small", help="All that happened to it.")
         elif name in tables.SHARES:
             config[name] = st.column_config.NumberColumn(label, format="percent")
         elif kind == "f":

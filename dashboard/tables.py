@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
 
@@ -126,6 +126,17 @@ def ready(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
         first, *rest = [name for name in shown.columns if name != "url"]
         shown = shown[[first, "url", *rest]] if shown["url"].notna().any() else shown[[first, *rest]]
     return shown
+
+
+def with_paths(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of items with the address of each item's path (relative: it holds behind a proxy, too) beside its key."""
+    name = next((name for name in ("item", "Item") if name in rows), None)
+    if name is None or "path" in rows:
+        return rows
+    paths = [f"flow?item={quote(key, safe='')}" if isinstance(key, str) else None for key in rows[name]]
+    told = rows.copy()
+    told.insert(int(rows.columns.get_loc(name)) + 1, "path", paths)
+    return told
 
 
 def may_follow(url: object) -> bool:
