@@ -9,6 +9,8 @@ from dashboard.data import Choice, Known
 STREAMS, TEAMS, APPLICATIONS = "All streams", "All teams", "All applications"
 DATES = "Dates"
 PERIODS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
+KEYS = ("stream", "team", "period", "dates", "compare", "application", "level")
+PAGE, KEPT = "page_shown", "filters_of_the_page_before"
 DEFAULT, LONGEST = "26 weeks", "52 weeks"
 # Options are their own ids in the URL; what each means is said beside it.
 LEVELS = {"As configured": None, "item": "item", "parent": "parent", "sub-task": "sub-task", "epic": "epic"}
@@ -20,6 +22,7 @@ LEVELS_SAID = (
 
 def line(known: Known) -> Choice:
     """Draw the filters and give what was chosen. Options are their own ids, so that the URL stays what it says."""
+    _bring_along(known)
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         stream = st.selectbox("Value stream", [STREAMS, *known.streams], key="stream", bind="query-params", width=220)
         team = st.selectbox("Team", [TEAMS, *known.teams], key="team", bind="query-params", width=180)
@@ -29,6 +32,8 @@ def line(known: Known) -> Choice:
         first, last = _dates(known) if period == DATES else (None, None)
         compare = st.toggle("Compare with the period before", value=True, key="compare", bind="query-params")
         application, level = _more(known)
+    chosen = {key: st.session_state[key] for key in KEYS if key in st.session_state}
+    st.session_state[KEPT] = (st.session_state.get(PAGE), chosen)
     if period == DATES and first is None:
         st.caption(f"Until a first and a last day are chosen: {DEFAULT}.")
     return Choice(
@@ -41,6 +46,17 @@ def line(known: Known) -> Choice:
         first=first,
         last=last,
     )
+
+
+def _bring_along(known: Known) -> None:
+    """What was chosen on the page before. Streamlit forgets what a pasted link said at the first switch of page."""
+    page, kept = st.session_state.get(KEPT, (None, {}))
+    if page == st.session_state.get(PAGE):
+        return
+    there = {"stream": (STREAMS, *known.streams), "team": (TEAMS, *known.teams), "application": (APPLICATIONS, *known.applications)}
+    for key, value in kept.items():
+        if key not in st.query_params and (key not in there or value in there[key]):
+            st.session_state[key] = value
 
 
 def _dates(known: Known) -> tuple[date | None, date | None]:

@@ -1,5 +1,6 @@
 """Write down what happened, from any page with charts over time."""
 
+from collections.abc import Callable
 from datetime import date
 
 import streamlit as st
@@ -9,6 +10,14 @@ from dashboard.data import Choice
 from dashboard.words import text
 
 KINDS = {"note": "Something happened", "freeze": "Release freeze", "team": "The team changed", "rule": "A way of working changed"}
+
+
+def tried(action: Callable[..., None], *values: object) -> None:
+    """What a button does to the journal; where the store does not take it, that is said and the page stays."""
+    try:
+        action(*values)
+    except ValueError as error:
+        st.toast(text(f"Nothing was changed: {error}."), icon=":material/edit_off:", duration="long")
 
 
 def add_button(choice: Choice, last: date) -> None:

@@ -165,7 +165,7 @@ def failed(error: Exception) -> None:
     number = secrets.token_hex(4)
     logging.getLogger("dashboard").error("error %s", number, exc_info=error)
     st.error(
-        "Something broke here, and it is not your doing. Nothing that you see was changed. Load the page again; "
+        "Something broke here, and it is not your doing. Load the page again; "
         f"if it stays, the log of the server says why: look for error {number}.",
         icon=":material/error:",
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import data, parts, take_along, theme
 from dashboard.charts.catalogue import CATALOGUE
-from dashboard.notes import KINDS
+from dashboard.notes import KINDS, tried
 from vsm.errors import UsageError
 from vsm.experiments import METRICS, said
 from vsm.metrics.compare import compare
@@ -77,7 +77,7 @@ def note(row: dict[str, Any], number: str = "") -> None:
         of = "" if pd.isna(row["stream"]) else f" · {row['stream']}"
         what = KINDS.get(row["kind"], row["kind"])
         st.markdown(parts.text(f"{number}{parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
-        st.button("Take back", key=f"forget_{row['id']}", on_click=data.remove_note, args=(row["id"],), type="tertiary")
+        st.button("Take back", key=f"forget_{row['id']}", on_click=tried, args=(data.remove_note, row["id"]), type="tertiary")
 
 
 for place, row in enumerate(notes[inside].to_dict("records"), start=1):
@@ -132,8 +132,12 @@ for row in data.experiments(choice).to_dict("records"):
         with st.container(horizontal=True):
             if pd.isna(row["ended_at"]):
                 ended = f"It ended on {parts.day(measures.scope.end, zone)}"
-                st.button(ended, key=f"end_{row['id']}", on_click=data.end_experiment, args=(row["id"], last), type="tertiary")
-            st.button("Take back", key=f"forget_x_{row['id']}", on_click=data.remove_experiment, args=(row["id"],), type="tertiary")
+                st.button(
+                    ended, key=f"end_{row['id']}", on_click=tried, args=(data.end_experiment, row["id"], last), type="tertiary"
+                )
+            st.button(
+                "Take back", key=f"forget_x_{row['id']}", on_click=tried, args=(data.remove_experiment, row["id"]), type="tertiary"
+            )
 with st.form("new_experiment", border=True):
     st.subheader("Try something", anchor=False)
     title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")
