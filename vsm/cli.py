@@ -17,22 +17,24 @@ import click
 
 from vsm.errors import UsageError, WorkError
 
-GROUP = "vsm.commands"
+GROUP, EXPORTS = "vsm.commands", "vsm.exports"
 
 
 class Commands(click.Group):
     """Subcommands by entry point; one is imported only when it is called for, since imports are what a start costs."""
 
+    points = GROUP
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all installed subcommands."""
-        return sorted(point.name for point in entry_points(group=GROUP))
+        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group=self.points))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of a name, None where there is none."""
-        for point in entry_points(group=GROUP, name=cmd_name):
+        for point in entry_points(group=self.points, name=cmd_name):
             found: click.Command = point.load()
             return found
-        return None
+        return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands with their first sentence."""
@@ -41,6 +43,12 @@ class Commands(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+class Exports(Commands):
+    """What `vsm export` writes: a neighbour adds its own by entry point."""
+
+    points = EXPORTS
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from vsm import facts
-from vsm.cli import common
+from vsm.cli import Exports, common
 from vsm.errors import WorkError
 from vsm.export_commands import export_csv, export_ocel, export_xes, forced
 from vsm.store import Engine, opened
@@ -39,7 +39,7 @@ def _said(table: str, rows: int, changed: int) -> str:
     return f"{table:<21}{rows:>10,} {'row ' if rows == 1 else 'rows'} read {changed:>10,} new or changed"
 
 
-@click.group()
+@click.group(cls=Exports)
 def export() -> None:
     """Write what the store holds to files for other programs and people."""
 

@@ -24,7 +24,9 @@ def drawn(name: str, asked: Asked) -> Drawn:
     entry = CATALOGUE[name]
     if entry.mapped and asked.measures.streams:
         known = ", ".join(map(repr, asked.measures.streams))
-        raise ValueError(f"the chart {name!r} needs one map of stages, and there are several streams: choose one ({known})")
+        raise ValueError(
+            f"the chart {name!r} needs one map of stages, and there are several streams: choose one with --stream ({known})"
+        )
     if entry.mapped and asked.measures.stages is None:
         return _without_a_map(entry, asked)
     told = entry.told(asked)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dashboard.charts.marks import Chart
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]|\\u00(?:[01][0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])")
 COUNTED = re.compile(r"^(view|param)_\d+$")  # Altair counts names up in a process: they would differ from run to run
 
 
@@ -24,8 +25,11 @@ def specification(chart: Chart) -> dict[str, Any]:
 
 
 def with_rows(spec: dict[str, Any]) -> dict[str, Any]:
-    """The same with its data as rows of JSON, as programs without Arrow take it; selections are left out."""
-    told = {key: value for key, value in spec.items() if key not in ("datasets", "params")}
+    """The same with its data as rows of JSON, as programs without Arrow take it; selections are left out.
+
+    Signs that steer a terminal are left out, too: a converter falls over one in a text.
+    """
+    told: dict[str, Any] = _printable({key: value for key, value in spec.items() if key not in ("datasets", "params")})
     return told | {"datasets": {name: _json_rows(frame(data)) for name, data in spec["datasets"].items()}}
 
 
@@ -60,8 +64,17 @@ def _json_rows(told: pd.DataFrame) -> list[dict[str, Any]]:
         if plain[name].dtype.kind == "M":
             plain[name] = plain[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-3]
     plain = plain.astype("object").where(told.notna(), None)
-    rows: list[dict[str, Any]] = plain.to_dict("records")
+    rows: list[dict[str, Any]] = _printable(plain.to_dict("records"))
     return rows
+
+
+def _printable(told: Any) -> Any:
+    """The same without control characters in any text, also where an expression quotes them."""
+    if isinstance(told, dict):
+        return {key: _printable(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_printable(value) for value in told]
+    return CONTROL.sub("", told) if isinstance(told, str) else told
 
 
 def _renamed(told: Any, names: dict[str, str]) -> Any:

@@ -4,8 +4,9 @@ The same chart gives the same bytes. Names from outside stay text: ours go throu
 Vega, which draws text. Nothing is fetched.
 """
 
+import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +15,9 @@ from dashboard.charts.entry import Drawn
 from dashboard.charts.spec import with_rows
 from dashboard.svg import element, escaped, text
 from dashboard.theme import EXPORT_FONT, GRID, INK, LIGHT, PAPER
+
+if TYPE_CHECKING:
+    from pypdf.generic import DictionaryObject
 
 KINDS = ("png", "svg", "pdf", "html")
 VEGA_LITE = "6.4"  # the version that Altair's specifications are of
@@ -71,8 +75,35 @@ def converted(picture: str, kind: str) -> bytes:
     import vl_convert
 
     if kind == "pdf":
-        return bytes(vl_convert.svg_to_pdf(picture))
+        return _in_order(bytes(vl_convert.svg_to_pdf(picture)))
     return bytes(vl_convert.svg_to_png(picture, scale=SHARP))
+
+
+def _in_order(document: bytes) -> bytes:
+    """A document whose resources are listed by their names: the converter lists them in another order each time."""
+    from pypdf import PdfReader, PdfWriter
+
+    (page,) = PdfReader(io.BytesIO(document)).pages
+    _sort_resources(page)
+    writer = PdfWriter()
+    writer.add_page(page)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _sort_resources(holder: "DictionaryObject") -> None:
+    """The resources of a page, and of the drawings in it, by their names."""
+    from pypdf.generic import DictionaryObject, NameObject
+
+    resources = holder.get("/Resources", DictionaryObject()).get_object()
+    for kind, held in list(resources.items()):
+        inner = held.get_object()
+        if isinstance(inner, DictionaryObject):
+            resources[NameObject(kind)] = DictionaryObject({NameObject(name): inner.raw_get(name) for name in sorted(inner)})
+        if kind == "/XObject":
+            for name in inner:
+                _sort_resources(inner[name].get_object())
 
 
 def file_name(drawn: Drawn, kind: str) -> str:
