@@ -6,7 +6,7 @@ must not be changed.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -94,9 +94,14 @@ def url() -> str:
 
 
 def config() -> Config:
-    """The configuration, read anew each time: an edited vsm.toml shows at once. Raises ConfigError."""
+    """The configuration, read anew whenever its file is another: an edited vsm.toml shows at once. Raises ConfigError."""
     path = os.environ.get(CONFIG)
-    return configuration.load(Path(path) if path else None)
+    try:
+        found = Path(path or "vsm.toml").absolute()
+        at = found.stat()
+    except OSError:  # there is none, or it cannot be read: the reader says what that means
+        return configuration.load(Path(path) if path else None)
+    return _loaded(str(found), (at.st_ino, at.st_mtime_ns, at.st_size))
 
 
 def known() -> Known:
@@ -158,9 +163,18 @@ def notes(choice: Choice) -> pd.DataFrame:
 
 def drawn(name: str, choice: Choice, stream: str | None = None, ahead: int = AHEAD, items: int = ITEMS) -> Drawn:
     """A chart of the catalogue, drawn once for all viewers of a choice: of one of its `stream`s where it shows several."""
+    (one,) = several((name,), choice, stream, ahead, items)
+    return one
+
+
+def several(
+    names: Iterable[str], choice: Choice, stream: str | None = None, ahead: int = AHEAD, items: int = ITEMS
+) -> Iterator[Drawn]:
+    """Charts of the catalogue, one after the other, with one look at what has changed."""
     key, configured = _key()
-    written = journal.version(_engine(*key[:2])) if CATALOGUE[name].dated else None
-    return _drawn(key, configured, choice, stream, name, ahead, items, written)
+    written = journal.version(_engine(*key[:2]))
+    for name in names:
+        yield _drawn(key, configured, choice, stream, name, ahead, items, written if CATALOGUE[name].dated else None)
 
 
 def pack(choice: Choice, charts: tuple[str, ...], kind: str, people: bool) -> bytes:
@@ -494,6 +508,11 @@ def _compared(now: Figure, before: Figure, value: str) -> tuple[Comparison, Figu
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Measures: id})
 def _said(now: Measures, before: Measures) -> tuple[list[str], Measures, Measures]:
     return findings(now, before), now, before
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _loaded(path: str, stamp: tuple[int, int, int]) -> Config:
+    return configuration.load(Path(path))
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.

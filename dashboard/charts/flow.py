@@ -35,6 +35,7 @@ TYPE_TONES = ("primary", "warn", "accent", "leaf", "info", "bad")  # types beyon
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
 NO_TYPE, OTHER = "no type", "other types"
 CROWD = 0.32  # how far a dot may stand from the middle of its stage, in shares of the stage's width
+MOST_DOTS, CELLS = 2000, (60, 40)  # above so many a browser draws no single marks; then so many cells across and up
 GOLDEN = 0.381966  # steps of the golden section: however many dots, neighbours stand apart
 
 
@@ -110,11 +111,15 @@ def cycle_scatter(
 ) -> Chart | None:
     """Finished items: item, done_at (naive local), hours, and type and title where there are; lines at given percentiles.
 
-    Fewer than five have no percentiles worth a line. `pick`: clicks select items, as ``items``.
+    Fewer than five have no percentiles worth a line; more than MOST_DOTS are counted in cells. `pick`: clicks select
+    items, as ``items``.
     """
     told = None if rows is None else rows.dropna(subset=["done_at", "hours"])
     if told is None or told.empty:
         return None
+    lines = {f"{share} % within {theme.duration(hours)}": hours for share, hours in ((50, p50), (85, p85), (95, p95))}
+    if len(told) > MOST_DOTS:
+        return _cells(told, lines)
     told = _typed(told)
     columns = [name for name in ("item", "title", "type", "done_at", "hours") if name in told]
     legend = told.drop_duplicates("tone").set_index("tone")["legend"].to_dict()
@@ -139,9 +144,39 @@ def cycle_scatter(
             ],
         )
     )
-    lines = {f"{share} % within {theme.duration(hours)}": hours for share, hours in ((50, p50), (85, p85), (95, p95))}
     drawn = layered(picked(dots, "items", ["item"], pick), levels(lines, scale) if len(told) >= FEW else None)
     return drawn.resolve_scale(color="independent").properties(height=HEIGHT + 60)
+
+
+def _cells(rows: pd.DataFrame, lines: dict[str, float | None]) -> Chart:
+    """So many items that dots would hide each other: how many finished in a time, after how long. The darker the more."""
+    most = float(rows["hours"].max()) * 1.04 or 1.0
+    first, last = rows["done_at"].min().normalize(), rows["done_at"].max().normalize() + pd.Timedelta(days=1)
+    scale = alt.Scale(type="sqrt", domain=[0, most], nice=False)
+    across, up = pd.date_range(first, last, periods=CELLS[0] + 1), np.linspace(0, most**0.5, CELLS[1] + 1) ** 2
+    x = np.clip(across.searchsorted(rows["done_at"], side="right") - 1, 0, CELLS[0] - 1)
+    y = np.clip(up.searchsorted(rows["hours"], side="right") - 1, 0, CELLS[1] - 1)
+    places, counts = np.unique(x * CELLS[1] + y, return_counts=True)
+    x, y = np.divmod(places, CELLS[1])
+    told = pd.DataFrame({"left": across[x], "right": across[x + 1], "low": up[y], "high": up[y + 1], "count": counts})
+    told = words(told, after="low", until="high")
+    tooltip = [
+        alt.Tooltip("left:T", title="Finished from", format="%-d %b %Y"),
+        alt.Tooltip("after:N", title="Took from"),
+        alt.Tooltip("until:N", title="to"),
+        alt.Tooltip("count:Q", title="Items", format=",d"),
+    ]
+    cells = alt.Chart(told).mark_rect()
+    cells = cells.encode(
+        x=alt.X("left:T", scale=time_scale(first, last), axis=time_axis(mondays(first, last), first, last, "Finished")),
+        x2="right:T",
+        y=alt.Y("low:Q", scale=scale, axis=bent_hour_axis(scale, "Cycle time")),
+        y2="high:Q",
+        color=alt.Color("count:Q", legend=alt.Legend(title="Items", orient="top", gradientThickness=8)),
+        tooltip=tooltip,
+    )
+    drawn: Chart = layered(cells, levels(lines, scale)).resolve_scale(color="independent").properties(height=HEIGHT + 60)
+    return drawn
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -42,12 +42,13 @@ def cycle_times(asked: Asked) -> Told:
     values = figure.values
     ends = f"from {figure.said.get('start', 'first work')} to {figure.said.get('end', 'done')}"
     since = asked.since("cycle_time", "p50", "longer", "shorter")
+    what = "Cell: the darker the more items." if figure.n > flow.MOST_DOTS else "Dot: one finished item."
     return Told(
         few(figure, "finished item")
         if is_few(figure)
         else f"Half of {theme.many(figure.n, 'finished item')} took at most {theme.duration(values['p50'])} {ends}{since}; "
         f"85 % took at most {theme.duration(values['p85'])}.",
-        "Dot: one finished item. Line: so many of them took at most as long.",
+        f"{what} Line: so many of them took at most as long.",
         figure,
         columns(figure.rows, *ITEM, "first_started", "done_at", "hours"),
         flow.cycle_scatter(asked.naive(figure.rows, "done_at"), *(values[name] for name in ("p50", "p85", "p95"))),

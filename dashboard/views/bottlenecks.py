@@ -1,7 +1,5 @@
 """Bottlenecks: what should we change first?"""
 
-from contextlib import nullcontext
-
 import streamlit as st
 
 from dashboard import data, parts, tables, theme
@@ -40,10 +38,8 @@ def stream(name: str, one: Measures) -> None:
             st.subheader("What other rankings would say", anchor=False)
             st.markdown("\n".join(f"- {parts.text(said)}" for said in others))
     with st.grid(2, min_column_width=420):
-        for chart in CHARTS:
-            with st.spinner("Simulating …") if chart == "lever" else nullcontext():
-                drawn = data.drawn(chart, choice, name)
-            parts.card(drawn, f"{chart}_{name}")
+        for chart in data.several(CHARTS, choice, name):
+            parts.card(chart, f"{chart.name}_{name}")
     with st.grid(4, min_column_width=230):
         for tile in TILES:
             parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)

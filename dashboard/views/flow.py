@@ -34,8 +34,8 @@ def stream(name: str, one: Measures) -> None:
         parts.only_button(name, measures)
     board_page.boards_of(choice, name, one, asked, alone=not measures.streams)
     with st.grid(2, min_column_width=420):
-        for chart in CHARTS:
-            parts.card(data.drawn(chart, choice, name), f"{chart}_{name}")
+        for chart in data.several(CHARTS, choice, name):
+            parts.card(chart, f"{chart.name}_{name}")
 
 
 streams = parts.maps(choice, measures)

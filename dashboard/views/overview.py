@@ -33,7 +33,7 @@ with st.container(border=True, key="findings"):
 CARDS = ("deployment_frequency", "lead_time_bands", "fail_rate", "recovery")
 
 st.header("Week by week", anchor=False)
-drawn = [data.drawn(name, choice) for name in CARDS]
+drawn = list(data.several(CARDS, choice))
 if all(one.empty for one in drawn):
     st.info(parts.text(drawn[0].why), icon=":material/event_busy:")
     st.caption("A source of deployments brings them, or version tags of a git clone: see README, `release_tags`.")

@@ -180,3 +180,27 @@ def test_the_rows_say_what_the_figure_says(one, name, stream):
     rows, figure = SAME[name](told.rows, told.figure.values, told.figure.n)
 
     assert rows == pytest.approx(figure)
+
+
+# On a page. -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_of_a_card_is_what_its_chart_draws(look):
+    app = look("overview", stream="checkout")
+    app.button(key="data_fail_rate").click().run()
+
+    table = next(frame.value for frame in app.dataframe if "failed" in frame.value)
+    chart = next(part for part in sent(app) if "failed" in part)
+    weeks = table.set_index("week")
+    for row in chart.to_dict("records"):
+        assert row["failed"] == weeks.loc[row["week"], "failed"]
+
+
+def sent(app) -> list[pd.DataFrame]:
+    """The frames that the browser gets with the charts of a page."""
+    return [frame(part.data.data) for chart in app.get("vega_lite_chart") for part in chart.proto.datasets]
+
+
+def test_no_page_builds_a_chart_of_its_own():
+    told = {path.name: path.read_text() for path in (ROOT / "dashboard").rglob("*.py")}
+    assert [name for name, text in told.items() if "altair_chart" in text] == []

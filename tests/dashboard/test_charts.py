@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -257,6 +258,22 @@ def rows(chart):
 def numbers(frame):
     found = {round(float(value), 9) for name in frame.select_dtypes("number") for value in frame[name].dropna()}
     return found | {round(value, 9) for value in (4.1, 4 / 34, 2.5, 9.0, 46.0, 80.5, 92.0)}  # the lines that were asked for
+
+
+def test_very_many_items_are_counted_in_cells():
+    rng = np.random.default_rng(7)
+    many = flow.MOST_DOTS + 1
+    at = pd.Timestamp("2026-09-28") + pd.to_timedelta(rng.uniform(0, 180, many), unit="D").as_unit("us")
+    told = pd.DataFrame({"item": [f"PAY-{place}" for place in range(many)], "done_at": at, "hours": rng.exponential(100, many)})
+    spec = flow.cycle_scatter(told, 60.0, 190.0, 300.0).to_dict()
+
+    cells = [row for data in spec["datasets"].values() for row in data if "count" in row]
+    assert sum(row["count"] for row in cells) == many
+    assert len(cells) <= flow.CELLS[0] * flow.CELLS[1]
+    for row in cells[::50]:
+        inside = (told["hours"] >= row["low"]) & (told["hours"] < row["high"])
+        inside &= (told["done_at"] >= pd.Timestamp(row["left"])) & (told["done_at"] < pd.Timestamp(row["right"]))
+        assert row["count"] == pytest.approx(inside.sum(), abs=1)  # a time on a chart is cut to milliseconds
 
 
 def test_every_chart_is_tried_here():
