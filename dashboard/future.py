@@ -100,7 +100,7 @@ def beside(before: Sequence[Step], steps: Sequence[Step]) -> pd.DataFrame:
         now, then = future.totals(before, estimates), future.totals(steps, estimates)
         of = "with estimates" if estimates else "recorded steps"
         rows += [_row(label, of, now, then, name, written) for label, name, written in ROWS]
-    return pd.DataFrame(rows, columns=["", "of", "today", "future state", "difference"])
+    return pd.DataFrame(rows, columns=["number", "of", "today", "future state", "difference"])
 
 
 ROWS = (
