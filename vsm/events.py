@@ -8,7 +8,7 @@ import pandas as pd
 
 from vsm.changes import reviews_by_others
 from vsm.config import EVENTS
-from vsm.frames import TIME, Codes, among, begins, categories, category, coded, kept, looked_up, places, plain, stacked
+from vsm.frames import TIME, Codes, among, begins, categories, category, coded, in_turn, kept, looked_up, places, plain, stacked
 from vsm.links import Links, arrivals
 from vsm.people import People
 from vsm.store import Facts
@@ -52,6 +52,8 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
 
 def _ranked(values: pd.Series) -> Codes:
     """The place of each text in the order of all of them."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and in_turn(values.cat.categories):
+        return coded(values)[0]
     codes, names = coded(values)
     rank = np.empty(len(names), dtype="int64")
     rank[np.array(sorted(range(len(names)), key=names.__getitem__), dtype="int64")] = np.arange(len(names))
@@ -243,8 +245,9 @@ def _reviews(facts: Facts, made: pd.DataFrame, people: People) -> list[pd.DataFr
 
 
 def _builds(facts: Facts, links: Links) -> list[pd.DataFrame]:
-    runs = links.change_builds.merge(facts.builds, left_on="build", right_on="id", suffixes=("", "_"))
-    place, ref = places(runs["change"], links.changes["change"]), categories(runs["build"])
+    pairs = links.change_builds
+    runs = facts.builds.take(places(pairs["build"], facts.builds["id"])).reset_index(drop=True)
+    place, ref = places(pairs["change"], links.changes["change"]), categories(pairs["build"])
     return [
         _rows(runs, at=runs[column], event=f"build.{what}", source="builds", ref=ref).assign(change=place)
         for what, column in (("queued", "queued_at"), ("started", "started_at"), ("finished", "finished_at"))
@@ -253,10 +256,10 @@ def _builds(facts: Facts, links: Links) -> list[pd.DataFrame]:
 
 def _deployments(links: Links) -> list[pd.DataFrame]:
     pairs = pd.concat([links.deployment_changes, links.environment_changes], ignore_index=True)
-    runs = pairs.merge(links.deployments, left_on="deployment", right_on="id", suffixes=("", "_"))
+    runs = links.deployments.take(places(pairs["deployment"], links.deployments["id"])).reset_index(drop=True)
     # The same change may go to several applications: of one environment the last one counts, by TOGETHER's own rule.
-    where, ref = categories(runs["environment"].mask(runs["production"], "production")), categories(runs["deployment"])
-    place = places(runs["change"], links.changes["change"])
+    where, ref = categories(runs["environment"].mask(runs["production"], "production")), categories(pairs["deployment"])
+    place = places(pairs["change"], links.changes["change"])
     return [
         _rows(runs, at=runs[column], event=f"deployment.{what}", environment=where, source="deployments", ref=ref).assign(
             change=place

@@ -103,15 +103,16 @@ def named(codes: Codes, names: Sequence[str | None]) -> pd.Series:
 
 def category(names: Iterable[str]) -> pd.CategoricalDtype:
     """The type of a column that has only these names in it: numbers in memory, text to who reads it."""
-    return pd.CategoricalDtype(pd.Index(list(names), dtype="str"))
+    told = names if isinstance(names, (pd.Series, pd.Index)) else list(names)
+    return pd.CategoricalDtype(pd.Index(told, dtype="str"))
 
 
 def categories(values: pd.Series) -> pd.Series:
     """A column of text as categories; one that has them already as it is."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values
-    codes, names = coded(values.astype("str"))
-    return pd.Series(pd.Categorical.from_codes(codes, dtype=category(names)), index=values.index)
+    codes, names = pd.factorize(values.astype("str"))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=category(pd.Index(names))), index=values.index)
 
 
 def recoded(values: pd.Series, name: Callable[[str], str | None]) -> pd.Series:
@@ -146,11 +147,22 @@ def _joined(columns: Sequence[pd.Series]) -> pd.Series:
     """Columns of categories, one under the other. Several mostly have the same names: those are looked at once."""
     types = [column.dtype for column in columns]
     kinds = {id(kind): kind for kind in types}
-    first, *others = (kind.categories for kind in kinds.values())
-    names = first.append(others).unique() if others else first
-    number = {key: np.append(places(kind.categories, names), -1).astype("int32") for key, kind in kinds.items()}
+    if len(kinds) == 1:
+        return pd.Series(pd.Categorical.from_codes(np.concatenate([column.cat.codes for column in columns]), dtype=types[0]))
+    told = pa.concat_arrays([_arrow(kind.categories) for kind in kinds.values()]).dictionary_encode()
+    ends = np.cumsum([len(kind.categories) for kind in kinds.values()])[:-1]
+    number = {
+        key: np.append(mine, -1).astype("int32") for key, mine in zip(kinds, np.split(told.indices.to_numpy(), ends), strict=True)
+    }
     codes = np.concatenate([number[id(kind)][column.cat.codes.to_numpy()] for column, kind in zip(columns, types, strict=True)])
+    names = pd.Index(pd.array(told.dictionary, dtype="str"))
     return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names)))
+
+
+def in_turn(names: pd.Index) -> bool:
+    """Whether texts are in their order, none before a smaller one."""
+    told = _arrow(names)
+    return bool(pc.all(pc.less_equal(told[:-1], told[1:])).as_py()) if len(told) > 1 else True
 
 
 def _arrow(values: pd.Series | pd.Index) -> pa.Array:

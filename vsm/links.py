@@ -11,11 +11,10 @@ from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
 from vsm.frames import among, looked_up, no_text, places, plain, text, times
-from vsm.history import keys
+from vsm.history import NONE, keys
 from vsm.incidents import noticed, set_apart
 from vsm.levels import USUAL, Families
 from vsm.mentions import change_tickets
-from vsm.models import SEPARATOR
 from vsm.people import People
 from vsm.store import Facts
 from vsm.ties import laid
@@ -160,15 +159,25 @@ def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
     Several applications may be deployed from one repository. An item's own application is what
     counts, else its change's own, where that is deployed from the change's repository; else any.
     """
-    about, of_item = linked.changes.set_index("change"), linked.items.set_index("item")
-    application = linked.deployments.set_index("id")["application"]
+    about, deployed = linked.changes, linked.deployments["application"].array
     known = pd.concat([linked.deployment_changes, linked.settled_changes], ignore_index=True)
-    from_where = looked_up(known["deployment"], application) + SEPARATOR + looked_up(known["change"], about["repository"])
-    pairs = linked.item_changes[["item", "change"]].merge(brought[["deployment", "change"]], on="change")
-    repository = SEPARATOR + looked_up(pairs["change"], about["repository"])
-    items, changes = looked_up(pairs["item"], of_item["application"]), looked_up(pairs["change"], about["application"])
-    own = items.where(among(items + repository, from_where), changes.where(among(changes + repository, from_where)))
-    return pairs[own.isna() | (own == looked_up(pairs["deployment"], application))].reset_index(drop=True)
+    run, row = places(known["deployment"], linked.deployments["id"]), places(known["change"], about["change"])
+    repository, _ = pd.factorize(about["repository"])
+    names = pd.Index(deployed.unique())
+    from_where = np.unique(repository[row] * len(names) + places(pd.Series(deployed.take(run)), names))
+    row = places(linked.item_changes["change"], about["change"])
+    some = pd.DataFrame({"row": places(brought["change"], about["change"]), "deployment": brought["deployment"]})
+    pairs = linked.item_changes[["item", "change"]].assign(row=row).merge(some, on="row")
+    row = pairs.pop("row").to_numpy()
+    # An application that nothing is deployed as has the number NONE, and so has what is missing: neither counts.
+    counts = np.full(len(pairs), NONE)
+    item = places(pairs["item"], linked.items["item"])
+    for application in (about["application"].array.take(row), linked.items["application"].array.take(item)):
+        number = places(pd.Series(application), names)
+        there = (number != NONE) & np.isin(repository[row] * len(names) + number, from_where)
+        counts = np.where(there, number, counts)
+    mine = places(pd.Series(deployed.take(places(pairs["deployment"], linked.deployments["id"]))), names)
+    return pairs[(counts == NONE) | (counts == mine)].reset_index(drop=True)
 
 
 def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
