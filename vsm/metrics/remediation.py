@@ -162,8 +162,8 @@ def _open_then(fixes: pd.DataFrame, incidents: pd.DataFrame, good: pd.DataFrame,
 
 
 def _laid(incidents: pd.DataFrame, good: pd.DataFrame) -> pd.DataFrame:
-    """Incidents with the application and the finish of the deployment that they are laid to."""
-    linked = incidents[among(incidents["deployment"], good["id"])]
+    """Incidents with the application and the finish of the deployment that they are laid to, the earliest first."""
+    linked = incidents[among(incidents["deployment"], good["id"])].sort_values(["opened_at", "id"], kind="stable")
     about = good.set_index("id")
     return pd.DataFrame(
         {

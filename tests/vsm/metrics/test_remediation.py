@@ -151,4 +151,4 @@ def test_nothing_at_all(told: Told) -> None:
     rows, out = weighed(told())
     assert (len(rows), len(out)) == (0, 0)
     assert str(rows["unplanned"].dtype) == "bool"
-    assert list(out.columns) == ["id", "reason", "at"]
+    assert list(out.columns) == ["id", "reason", "at", "deployment"]
