@@ -41,8 +41,13 @@ def instants(microseconds: Codes) -> pd.Series:
 
 def looked_up(keys: pd.Series, found: pd.Series) -> pd.Series:
     """For each key its value in a series that is indexed by key (of one key the first); a column of the series' type."""
+    return taken(found, places(keys, found.index), keys.index)
+
+
+def taken(found: pd.Series, place: Codes, index: pd.Index) -> pd.Series:
+    """For each place the value that a series has there, missing of −1; a column of the series' type."""
     plain = found.set_axis(pd.RangeIndex(len(found)))
-    return pd.Series(plain.reindex(places(keys, found.index)).array, index=keys.index, name=found.name)
+    return pd.Series(plain.reindex(place).array, index=index, name=found.name)
 
 
 def among(values: pd.Series, known: Collection[str] | pd.Series) -> pd.Series:

@@ -21,7 +21,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, among, categories, empty, plain, stacked
+from vsm.frames import TIME, among, categories, empty, plain, recoded, stacked
 from vsm.workflow import Workflow
 
 USUAL = "item"
@@ -117,8 +117,7 @@ def _fold(name: str) -> str:
 
 def _folded(types: "pd.Series[str]") -> "pd.Series[str]":
     """Types without case, spaces and hyphens."""
-    named = {name: _fold(name) for name in types.dropna().unique()}
-    return types.map(named).astype("str")
+    return recoded(types, _fold)
 
 
 def _circular(above: Mapping[str, str]) -> frozenset[str]:

@@ -64,16 +64,15 @@ class Measures:
     scope: Scope
     flow: Flow
     items: pd.DataFrame
-    visits: pd.DataFrame
     figures: dict[str, Figure]
     distribution: pd.DataFrame
     between_people: pd.DataFrame
     between_teams: pd.DataFrame
     lead_time_parts: pd.DataFrame
+    part_times: pd.DataFrame
     remediation: pd.DataFrame
     happy_path: recovery.Stream
     recovery_stream: recovery.Stream
-    quality: pd.DataFrame
     delivery: Delivery
     workflow: Workflow | None = None
     stages: pd.DataFrame | None = None
@@ -85,7 +84,8 @@ class Measures:
     graph: "nx.DiGraph[str] | None" = None
     streams: dict[str, "Measures"] = field(default_factory=dict)
     policy: Policy = "vsm"
-    _part_times: Callable[[], pd.DataFrame] = field(default=lambda: pd.DataFrame(), repr=False, compare=False)
+    _doubtful: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
+    _visited: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
     definition: Definition = "vsm"
     ours: dict[str, Figure] = field(default_factory=dict)
     _compared: Callable[[], tuple[Difference, ...]] = field(default=lambda: (), repr=False, compare=False)
@@ -97,14 +97,19 @@ class Measures:
     _apart: Callable[[], ByName] = field(default=dict, repr=False, compare=False)
 
     @property
+    def visits(self) -> pd.DataFrame:
+        """Every visit of the items, also long before the window, with wait, work and dwell; worked out when first asked for."""
+        return self._visited()
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """What is doubtful about the data (`quality.quality`), looked for when it is first asked for."""
+        return self._doubtful()
+
+    @property
     def waste(self) -> Waste:
         """Where the hours went, worked out when it is first asked for: pages that do not show it need not wait."""
         return self._wasted()
-
-    @property
-    def part_times(self) -> pd.DataFrame:
-        """Each change's parts of its lead time, behind ``lead_time_parts``; picked out when it is first asked for."""
-        return self._part_times()
 
     @property
     def lever(self) -> Lever | None:
@@ -151,13 +156,16 @@ class Measures:
 def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm") -> Measures:
     """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
     chosen = _streams(told, scope)
-    shared = _Shared(told, policy, Deliveries(told), list(quality.of_everything(told)))
+    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))))
     parts = {one.name: _stream(shared, one, scope) for one in chosen}
     if len(chosen) == 1:
         (whole,) = parts.values()
     else:
         every = cache(lambda: waste.together([part.waste for part in parts.values()]))
-        whole = replace(_measures(shared, chosen, scope), streams=parts, _wasted=every)
+        items = _items(chosen, scope)
+        visits = _recent(chosen, items, scope)
+        measures = _measures(shared, chosen, scope, items, visits, rework.rework(visits, items, scope))
+        whole = replace(measures, streams=parts, _wasted=every)
     items, named = whole.items, _deployed(told, whose(told, chosen, whole.items, scope))
     whole = replace(whole, _apart=cache(lambda: shared.deliveries.by_application(named, items, scope)))
     if definition == "vsm":
@@ -172,7 +180,7 @@ class _Shared:
     flow: Flow
     policy: Policy
     deliveries: Deliveries
-    findings: list[quality.Finding]
+    findings: Callable[[], list[quality.Finding]]
 
 
 def _deployed(told: Flow, whose: frozenset[str] | None) -> list[str]:
@@ -192,7 +200,7 @@ def within(told: Flow, scope: Scope) -> "tuple[tuple[StreamFlow, ...], pd.DataFr
 
 def _streams(told: Flow, scope: Scope) -> tuple[StreamFlow, ...]:
     """The streams of a scope. Raises ValueError for a name that nothing has."""
-    teams = {team for one in told.streams for team in one.items["team"].dropna()}
+    teams = {team for one in told.streams for team in one.items["team"].dropna().unique()}
     for what, name, known in (
         ("stream", scope.stream, [one.name for one in told.streams]),
         ("application", scope.application, applications(told.facts)),
@@ -207,15 +215,18 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
     told, policy = shared.flow, shared.policy
     zone, calendar, line = told.config.zone, told.config.calendar, one.workflow.stages
-    measures = _measures(shared, (one,), scope if len(told.streams) == 1 else replace(scope, stream=one.name))
-    items, visits = measures.items, measures.visits
+    scope_of = scope if len(told.streams) == 1 else replace(scope, stream=one.name)
+    items = _items((one,), scope)
+    visits = _recent((one,), items, scope)
+    sent_back = rework.rework(visits, items, scope)
+    measures = _measures(shared, (one,), scope_of, items, visits, sent_back)
     recent = stages.lately(visits, scope)
     by_stage = stages.stages(recent, line, scope, calendar, zone)
-    read = None if policy == "vsm" else _read(one, items, visits, told)
+    table = by_stage
+    read = None if policy == "vsm" else _read(one, items, measures.visits, told)
     if read is not None:
         by_stage = by_stage.assign(**policies.stage_times(read, scope, policy).drop(columns="stage"))
     moves = handoffs.moves(visits, items, scope)
-    sent_back = rework.rework(visits, items, scope)
     accurate = sent_back.percent_complete_accurate
     return replace(
         measures,
@@ -225,13 +236,13 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
         accurate=accurate,
         figures=measures.figures | {"rework": _with_rolled(sent_back)},
         loops=sent_back.loops,
-        cumulative=cumulative.cumulative(visits, items, line, scope, zone)
+        cumulative=cumulative.cumulative(one.visits, items, line, scope, zone)
         if read is None
         else policies.cumulative_flow(read, scope, policy),
-        constraint=constraint.constraint(recent, line, items, scope, calendar, zone),
+        constraint=constraint.constraint(recent, line, items, scope, calendar, zone, table),
         graph=stream.graph(by_stage, moves, accurate),
         _levered=cache(lambda: lever(recent, line, items, scope, calendar, zone)),
-        _moved=cache(lambda: constraint.history(visits, line, items, _year(scope), calendar, zone)),
+        _moved=cache(lambda: constraint.history(_visits(one, items, scope), line, items, _year(scope), calendar, zone)),
         _wasted=cache(lambda: _waste(told, one, items, scope)),
     )
 
@@ -255,23 +266,54 @@ def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope) -> Wa
     return waste.waste(visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
 
 
-def _measures(shared: _Shared, chosen: tuple[StreamFlow, ...], scope: Scope) -> Measures:
-    """What needs no map of stages, over the items of some streams."""
+def _items(chosen: tuple[StreamFlow, ...], scope: Scope) -> pd.DataFrame:
+    """The items of some streams that a scope speaks of."""
+    return pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
+
+
+def _visits(one: StreamFlow, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """A stream's visits of these items."""
+    if scope.team is None and scope.application is None:
+        return one.visits
+    return kept(one.visits, among(one.visits["item"], items["item"]))
+
+
+def _recent(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The visits that any number of the window is made of, with wait, work and dwell."""
+    some = ((one, stages.recent(_visits(one, items, scope), items, scope)) for one in chosen)
+    return pd.concat([stages.split(visits, one.workflow.stages) for one, visits in some], ignore_index=True)
+
+
+def _every(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """All visits, with wait, work and dwell."""
+    split = [stages.split(_visits(one, items, scope), one.workflow.stages) for one in chosen]
+    return pd.concat(split, ignore_index=True)
+
+
+def _measures(
+    shared: _Shared,
+    chosen: tuple[StreamFlow, ...],
+    scope: Scope,
+    items: pd.DataFrame,
+    visits: pd.DataFrame,
+    sent_back: rework.Rework,
+) -> Measures:
+    """What needs no map of stages, over the items of some streams, their recent visits and what of them was sent back."""
     told, policy = shared.flow, shared.policy
     zone = told.config.zone
-    items = pd.concat([_within(one.items, scope) for one in chosen], ignore_index=True)
-    split = [stages.split(kept(one.visits, among(one.visits["item"], items["item"])), one.workflow.stages) for one in chosen]
-    visits = pd.concat(split, ignore_index=True)
-    sent_back = rework.rework(visits, items, scope)
+    every = cache(lambda: _every(chosen, items, scope))
     changed_hands = handoffs.handoffs(visits, items, scope)
     ends = {"production" if one.deploys else "done" for one in chosen}
     theirs = whose(told, chosen, items, scope)
     shipped = shared.deliveries.of(theirs, items, scope)
     delivered = shipped.figures(scope, told)
+    part_times = dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora)
     often, failing = delivered["deployment_frequency"], delivered["change_fail_rate"]
     figures = {
         "lead_time": flow.lead_time(items, scope, "production" if "production" in ends else "done"),
-        "cycle_time": flow.cycle_time(items, scope) if policy == "vsm" else _cycle_time(told, chosen, items, visits, scope, policy),
+        "cycle_time": flow.cycle_time(items, scope)
+        if policy == "vsm"
+        else _cycle_time(told, chosen, items, every(), scope, policy),
         "throughput": flow.throughput(items, scope, zone),
         "wip": flow.wip(visits, items, scope),
         "work_item_age": flow.work_item_age(items, scope),
@@ -294,23 +336,19 @@ def _measures(shared: _Shared, chosen: tuple[StreamFlow, ...], scope: Scope) -> 
         scope=scope,
         flow=told,
         items=items,
-        visits=visits,
         figures=figures,
         distribution=flow.distribution(items, scope),
         between_people=_between_shown(changed_hands.between_people, told),
         between_teams=changed_hands.between_teams,
-        lead_time_parts=dora.lead_time_parts(
-            shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora
-        ),
+        lead_time_parts=dora.parts_of(part_times),
         remediation=shipped.remediation,
         happy_path=recovery.happy_path(delivered["change_lead_time"], shipped.changes, often),
         recovery_stream=recovery.recovery_stream(delivered["failed_deployment_recovery_time"], often, failing, shipped.incidents),
-        _part_times=cache(
-            lambda: dora.part_times(shipped.changes, shipped.deployments, shipped.deployment_changes, scope, told.config.dora)
-        ),
+        part_times=part_times,
+        _visited=every,
         delivery=shipped,
         accurate=sent_back.percent_complete_accurate,
-        quality=quality.quality(told, chosen, common=shared.findings),
+        _doubtful=cache(lambda: quality.quality(told, chosen, common=shared.findings())),
         policy=policy,
         _monthly=cache(lambda: _months(shared.deliveries, shipped, theirs, items, scope)),
         _teamed=cache(lambda: shared.deliveries.by_team(items, scope)),

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from vsm import config, measure, pipeline, store
-from vsm.metrics import monthly
+from vsm.metrics import blocked, handoffs, monthly, rework, stages
+from vsm.metrics import flow as flows
 from vsm.metrics.figure import mean, nearest_rank
 from vsm.scope import Scope, window
 
@@ -83,3 +84,26 @@ def test_batches_hold_every_change_that_was_deployed_in_the_window(flow, year):
     assert batch.rows["changes"].sum() == len(brought)
     assert batch.values["p50"] == nearest_rank(brought.groupby("deployment").size(), 0.5)
     assert batch.n + len(batch.left_out) == batch.of == len(here)
+
+
+def test_the_recent_visits_tell_what_all_visits_tell(flow):
+    scope = Scope(flow.now - pd.Timedelta(weeks=6), flow.now - pd.Timedelta(weeks=2))
+    for one in flow.streams:
+        every, some = one.visits, stages.recent(one.visits, one.items, scope)
+        split = [stages.split(visits, one.workflow.stages) for visits in (every, some)]
+
+        assert len(some) < len(every)
+        for metric in (flows.wip, flows.flow_efficiency, handoffs.handoffs, rework.rework):
+            both = [metric(visits, one.items, scope) for visits in split]
+            for whole, part in [
+                (getattr(both[0], name, both[0]), getattr(both[1], name, both[1])) for name in ("per_item", "items")
+            ]:
+                assert (part.values, part.n, part.rule) == (whole.values, whole.n, whole.rule)
+                pd.testing.assert_frame_equal(part.rows, whole.rows)
+                pd.testing.assert_frame_equal(part.left_out, whole.left_out)
+        told = [rework.rework(visits, one.items, scope) for visits in split]
+        for name in ("percent_complete_accurate", "loops", "expected"):
+            pd.testing.assert_frame_equal(getattr(told[0], name), getattr(told[1], name))
+        pd.testing.assert_frame_equal(*(handoffs.moves(visits, one.items, scope) for visits in split))
+        changes = flow.facts.ticket_changes
+        pd.testing.assert_frame_equal(*(blocked.blocked(visits, one.items, changes, scope).rows for visits in split))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, among, looked_up
+from vsm.frames import TIME, among, looked_up, recoded
 from vsm.metrics.figure import Figure, definition, percentiles
 from vsm.metrics.flow import left_out, place_of
 from vsm.metrics.stages import NEVER, Codes
@@ -22,7 +22,7 @@ def flags(changes: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     to nothing. What the first change found was there since the item was created. At an instant at
     which a flag is both taken away and set, nothing changes.
     """
-    told = changes.loc[(changes["field"].str.casefold() == FLAGGED) & changes["at"].notna(), ["ticket", "at", "from", "to"]]
+    told = changes.loc[(recoded(changes["field"], str.casefold) == FLAGGED) & changes["at"].notna(), ["ticket", "at", "from", "to"]]
     told = told.rename(columns={"ticket": "item"}).assign(on=_said(told["to"]), was=_said(told["from"]))
     told = told.sort_values(["item", "at"], kind="stable", ignore_index=True)
     born = told.drop_duplicates("item")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vsm.config import Calendar
+from vsm.frames import categories
 from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
 from vsm.metrics.figure import FEW
 from vsm.metrics.flow import finished
@@ -101,8 +102,9 @@ def _greatest(values: Floats, among: Mask) -> Floats:
 
 
 def constraint(
-    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
-) -> Constraint:
+    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
+    table: pd.DataFrame | None = None,
+) -> Constraint:  # fmt: skip
     """The last stage with capacity for which work waits about as often as anywhere while its people are as loaded as any.
 
     Per stage: the share of working time in which at least one visit waits for it (parked visits do not
@@ -116,10 +118,10 @@ def constraint(
     shows a queue, or people have several items in work at the same time, an estimate: the stage that has
     the most often more inside than its departures grow with (departures at a rate of μ × min(inside, m),
     m of the greatest likelihood); without "ready" statuses work may then wait in the status of the stage
-    before, and what waits for the first stage cannot be seen.
+    before, and what waits for the first stage cannot be seen. `table`: `stages` of these visits, where it is known.
     """
     found = _found(visits, line, items, scope, calendar, zone)
-    table = stages(visits, line, scope, found.hours, zone)
+    table = stages(visits, line, scope, calendar, zone) if table is None else table
     evidence = _evidence(visits, line, table, found.queue, found.rule.can, found.people, scope)
     works = np.array([stage.has_capacity for stage in line], dtype=bool)
     answer = _Answer(table, evidence, found.rule, found.score, found.by_growth, _of_time(calendar, found.hours))
@@ -194,6 +196,7 @@ def history(
         replace(scope, start=max(scope.start, scope.end - step * back - length), end=scope.end - step * back)
         for back in reversed(range(number))
     ]
+    visits = _light(visits, min(window.start - (window.end - window.start) for window in windows))
     found = [_found(_around(visits, window), line, items, window, calendar, zone) for window in windows]
     names = [None if one.place is None or one.place < 0 else line[one.place].name for one in found]
     return pd.DataFrame(
@@ -205,6 +208,13 @@ def history(
             "n": np.array([one.n for one in found], dtype="int64"),
         }
     )
+
+
+def _light(visits: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
+    """The visits that were not over by then, with what `_found` asks of them: it picks from them again and again."""
+    asked = ["item", "stage", "seq", "queued", "started", "finished", "left", "actor"]
+    told = visits.loc[~(visits["left"] < since), asked]
+    return told.assign(**{name: categories(told[name]) for name in ("item", "stage", "actor")})
 
 
 def _around(visits: pd.DataFrame, window: Scope) -> pd.DataFrame:

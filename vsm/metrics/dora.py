@@ -21,6 +21,7 @@ from vsm.metrics.lead_time import changes_of as changes_of
 from vsm.metrics.lead_time import counted as counted
 from vsm.metrics.lead_time import lead_time_parts as lead_time_parts
 from vsm.metrics.lead_time import part_times as part_times
+from vsm.metrics.lead_time import parts_of as parts_of
 from vsm.metrics.production import (
     could_count,
     in_window,

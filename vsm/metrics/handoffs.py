@@ -1,7 +1,7 @@
 """Moves between stages, and handoffs: the moves on which work changes hands."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -25,15 +25,23 @@ PART = 0.2  # of a wait at least: what is less may come of what cannot be matche
 class Handoffs:
     """How often finished items change hands, between whom, and what that costs.
 
-    ``between_people``, ``between_teams``: `between`, a row a pair. ``cost_of_people``,
-    ``cost_of_teams``: `cost`, a row for each move from stage to stage.
+    ``between_people``, ``between_teams``: `between`, a row a pair.
     """
 
     per_item: Figure
     between_people: pd.DataFrame
     between_teams: pd.DataFrame
-    cost_of_people: pd.DataFrame
-    cost_of_teams: pd.DataFrame
+    _cost: Callable[[Literal["person", "team"]], pd.DataFrame] = field(repr=False, compare=False)
+
+    @property
+    def cost_of_people(self) -> pd.DataFrame:
+        """What it costs that another person takes over (`cost`), worked out when it is asked for."""
+        return self._cost("person")
+
+    @property
+    def cost_of_teams(self) -> pd.DataFrame:
+        """What it costs that another team takes over."""
+        return self._cost("team")
 
 
 def steps(visits: pd.DataFrame, to: Mask | None = None) -> pd.DataFrame:
@@ -151,8 +159,7 @@ def handoffs(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Handoff
         left_out(items, why),
         of=int(done.sum()),
     )
-    people, teams = cost(visits, told, "person"), cost(visits, told, "team")
-    return Handoffs(per_item, between(told, "person"), between(told, "team"), people, teams)
+    return Handoffs(per_item, between(told, "person"), between(told, "team"), lambda who: cost(visits, told, who))
 
 
 def cost(visits: pd.DataFrame, told: pd.DataFrame, who: Literal["person", "team", "either"]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vsm.config import Dora
 from vsm.frames import among
-from vsm.metrics.figure import Figure, definition, hours, nearest_rank, percentiles
+from vsm.metrics.figure import Figure, definition, hours, nearest_rank, no_rows, percentiles
 from vsm.metrics.production import day, many, reasoned, span, successful, weekly_hours, why_none
 from vsm.people import is_bot
 from vsm.scope import Scope
@@ -52,8 +52,8 @@ def change_lead_time(
     end, arrived = ENDS[rules.lead_time_end]
     apart = excluded(changes, rules)
     live = _live(changes, deployments, deployment_changes)
-    own = ~among(live["change"], apart["id"])
-    mine = live[scope.holds(live["deployed_at"]) & own]
+    here = _about(live[scope.holds(live["deployed_at"])], changes)
+    mine = here[~among(here["change"], apart["id"])]
     spans = hours(mine[end] - mine[start])
     counted = mine[spans >= 0]
     columns = [*dict.fromkeys(
@@ -62,7 +62,7 @@ def change_lead_time(
     rows = counted[[*columns, "rule", "strength"]].reset_index(drop=True)
     rows.insert(len(columns), "hours", spans[spans >= 0].to_numpy())
     waiting = _not_live(changes[~among(changes["change"], apart["id"])], live, scope)
-    asked = pd.concat([live.loc[scope.holds(live["deployed_at"]), "change"], _not_live(changes, live, scope)["change"]])
+    asked = pd.concat([here["change"], _not_live(changes, live, scope)["change"]])
     apart = apart[among(apart["id"], asked)]
     out = [_no_start(mine, start, end), _why_waiting(waiting, deployments, settled, unplaced, scope, zone), apart]
     said = {"start": SAID[start], "end": SAID[end]}
@@ -92,6 +92,8 @@ def counted(changes: pd.DataFrame, rules: Dora) -> pd.DataFrame:
 
 def excluded(changes: pd.DataFrame, rules: Dora) -> pd.DataFrame:
     """The changes that `[dora]` leaves out by their author or a label: id and reason."""
+    if not (rules.exclude_authors or rules.exclude_bots or rules.exclude_labels):
+        return no_rows()
     authors = changes["author"].fillna("").str.casefold()
     patterns = [name.casefold() for name in rules.exclude_authors]
     named = {author for author in authors.unique() if any(fnmatchcase(author, pattern) for pattern in patterns)}
@@ -123,7 +125,11 @@ def lead_time_parts(
     start or end, or with the end before its start, is missing, never zero. Of all changes deployed
     in the window, also those whose first commit is not known; so each part has its own n.
     """
-    told = part_times(changes, deployments, deployment_changes, scope, rules)
+    return parts_of(part_times(changes, deployments, deployment_changes, scope, rules))
+
+
+def parts_of(told: pd.DataFrame) -> pd.DataFrame:
+    """The same, from each change's times (`part_times`)."""
     known = {part: told[part].dropna() for part in PARTS}
     return pd.DataFrame(
         {
@@ -140,8 +146,9 @@ def part_times(
 ) -> pd.DataFrame:
     """The hours of each part of every change deployed in the window, missing where it is not known: behind `lead_time_parts`."""
     apart = excluded(changes, rules or Dora())
-    live = _live(changes[~among(changes["change"], apart["id"])], deployments, deployment_changes)
-    mine = live[scope.holds(live["deployed_at"])].reset_index(drop=True)
+    live = _live(changes, deployments, deployment_changes)
+    live = live[scope.holds(live["deployed_at"])]
+    mine = _about(live[~among(live["change"], apart["id"])], changes)
     mine = mine.assign(ready_at=mine["ready_at"].fillna(mine["opened_at"]))
     spans = {part: hours(mine[end] - mine[start]) for part, (start, end) in PARTS.items()}
     times = ["first_commit_at", "opened_at", "ready_at", "first_review_at", "merged_at", "deployed_at"]
@@ -163,8 +170,14 @@ def _live(changes: pd.DataFrame, deployments: pd.DataFrame, deployment_changes: 
     about = successful(deployments)[["id", "started_at", "finished_at"]]
     about = about.rename(columns={"id": "deployment", "finished_at": "deployed_at"})
     first = deployment_changes[["deployment", "change", "rule", "strength"]].merge(about, on="deployment")
+    first = first[among(first["change"], changes["change"])]
     first = first.sort_values(["deployed_at", "deployment"], kind="stable").drop_duplicates("change")
-    return first.merge(changes, on="change").sort_values(["deployed_at", "change"], kind="stable", ignore_index=True)
+    return first.sort_values(["deployed_at", "change"], kind="stable", ignore_index=True)
+
+
+def _about(live: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
+    """The same with all that is known of the changes; to ask it of few is fast."""
+    return live.merge(changes, on="change").sort_values(["deployed_at", "change"], kind="stable", ignore_index=True)
 
 
 def _not_live(changes: pd.DataFrame, live: pd.DataFrame, scope: Scope) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Data quality: what in the data makes numbers smaller, later or silent than they should be, and what to do about it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from vsm import pipeline, workflow
 from vsm.events import chained
-from vsm.frames import among, begins, kept, looked_up
+from vsm.frames import among, begins, kept, looked_up, places, recoded, taken
 from vsm.levels import Families
 from vsm.links import Links
 from vsm.metrics.blocked import flags
@@ -106,8 +107,8 @@ def _claimed_twice(flow: Flow) -> pd.DataFrame:
 
 def _of_histories(flow: Flow) -> Iterator[Finding]:
     moves, tickets = flow.facts.transitions, flow.facts.tickets
-    read = among(moves["ticket"], tickets["key"])
-    created = looked_up(moves["ticket"], tickets.set_index("key")["created_at"])
+    place = places(moves["ticket"], tickets["key"])
+    read, created = place >= 0, taken(tickets["created_at"], place, moves.index)
     yield Finding(
         "transitions of tickets that were never read",
         _moves(moves[~read]),
@@ -121,7 +122,7 @@ def _of_histories(flow: Flow) -> Iterator[Finding]:
         "the ticket seems to have started before it was asked for",
         "check the clock and the time zone of the tracker",
     )
-    silent = ~among(tickets["key"], moves["ticket"])
+    silent = np.bincount(place[read], minlength=len(tickets)) == 0
     yield Finding(
         "tickets without any change of status",
         tickets.loc[silent, ["key", "title", "status", "created_at"]],
@@ -220,7 +221,7 @@ def _of_families(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Findin
         "correct the parents in the tracker",
     )
     lost = among(tickets["key"], families.above) | among(tickets["key"], families.within) | among(tickets["key"], families.circular)
-    sub_task = tickets["type"].fillna("").str.casefold().str.replace(r"[\W_]", "", regex=True) == "subtask"
+    sub_task = recoded(tickets["type"], lambda name: re.sub(r"[\W_]", "", name.casefold())) == "subtask"
     yield Finding(
         "sub-tasks whose ticket was never read",
         about[sub_task & ~lost & tickets["parent"].notna()],
@@ -259,7 +260,7 @@ def _parts_of(flow: Flow, stream: StreamFlow) -> pd.DataFrame:
     parts, tickets, moves = flow.links.item_tickets, flow.facts.tickets.set_index("key"), flow.facts.transitions
     parts = parts[among(parts["item"], stream.items["item"])].reset_index(drop=True)
     whole = stream.items.set_index("item")
-    moves = moves[among(moves["ticket"], parts["ticket"])]
+    moves = moves[among(moves["ticket"], parts["ticket"])] if len(parts) else moves.head(0)
     means = {status: stream.workflow.meaning(status)[0] for status in moves["to_status"].unique()}
     begun = moves[moves["to_status"].map(means) == "active"].groupby("ticket")["at"].min()
     status = looked_up(parts["ticket"], tickets["status"])

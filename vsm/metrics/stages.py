@@ -102,11 +102,27 @@ def lately(visits: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     """
     if not len(visits):
         return visits
-    item, left = _numbers(visits["item"]), micros(visits["left"])
-    queued, bound = micros(visits["queued"]), 2 * micro(scope.start) - micro(scope.end)
-    late = np.bincount(item[(left == NOT_A_TIME) | (left >= bound)], minlength=int(item.max()) + 1) > 0
-    late[item[queued.argmin()]] = True
+    item = _numbers(visits["item"])
+    return kept(visits, _late(visits, item, scope)[item]).reset_index(drop=True)
+
+
+def recent(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The same, and all visits of the items that were done or cancelled in the window: what any number of the window is made of."""
+    if not len(visits):
+        return visits
+    item = _numbers(visits["item"])
+    late = _late(visits, item, scope)
+    closed = scope.holds(items["done_at"]) | scope.holds(items["cancelled_at"])
+    late[item[places(visits["item"], items.loc[closed, "item"]) >= 0]] = True
     return kept(visits, late[item]).reset_index(drop=True)
+
+
+def _late(visits: pd.DataFrame, item: Codes, scope: Scope) -> Mask:
+    """Of each item whether it was in a stage in the window, or in the time of its length before it, or was the first of all."""
+    left, bound = micros(visits["left"]), 2 * micro(scope.start) - micro(scope.end)
+    late = np.bincount(item[(left == NOT_A_TIME) | (left >= bound)], minlength=int(item.max()) + 1) > 0
+    late[item[micros(visits["queued"]).argmin()]] = True
+    return late
 
 
 def _numbers(items: pd.Series) -> Codes:
@@ -302,10 +318,9 @@ def _as_of(times: Micros, until: int) -> Micros:
 def overtaken(code: Codes, due: Micros, served: Micros, by: int = OVERTAKEN) -> Mask:
     """Which visits were overtaken: at least `by` later arrivals of the same stage were served before them."""
     late = np.zeros(len(code), dtype=bool)
-    order = np.lexsort((due, code))
-    ends = np.flatnonzero(np.append(np.diff(code[order]) != 0, True)) + 1 if len(order) else np.array([], dtype="int64")
-    for begin, end in zip(np.append(0, ends[:-1]), ends, strict=False):
-        rows = order[begin:end]
+    for one in range(int(code.min(initial=0)), int(code.max(initial=-1)) + 1):
+        rows = np.flatnonzero(code == one)
+        rows = rows[np.argsort(due[rows])]  # any sort will do, since who arrived at the same instant is no later arrival
         late[rows] = _overtaken(due[rows], served[rows], by)
     return late
 
@@ -316,10 +331,12 @@ def _overtaken(due: Micros, served: Micros, by: int) -> Mask:
     The running by-th smallest of a stream is the running smallest of what by − 1 such filters let
     pass: each keeps the smallest so far and hands on what that pushes out. So `by` passes suffice.
     """
-    stream = served[::-1]
-    for _ in range(by - 1):
-        kept = np.minimum.accumulate(stream)
-        stream = np.maximum(np.append(NEVER, kept[:-1]), stream)
+    stream = served[::-1].copy()
+    smallest = np.empty_like(stream)
+    for _ in range(by - 1 if len(stream) else 0):
+        np.minimum.accumulate(stream, out=smallest)
+        np.maximum(smallest[:-1], stream[1:], out=stream[1:])
+        stream[0] = NEVER
     nth = np.append(np.minimum.accumulate(stream)[::-1], NEVER)
     later = np.searchsorted(due, due, side="right")  # who arrived at the same instant did not arrive later
     return nth[later] < served
