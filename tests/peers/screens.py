@@ -72,7 +72,7 @@ def axe_source() -> str:
 def settle(page: Any) -> None:
     """Wait until a page has come to rest."""
     for _ in range(20):
-        page.wait_for_function(SETTLED, timeout=60_000)
+        page.wait_for_function(SETTLED, timeout=180_000)  # the first to ask waits until everything is measured
         page.wait_for_timeout(250)
         if page.evaluate(SETTLED):
             return
