@@ -6,6 +6,7 @@ must not be changed.
 """
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -152,8 +153,19 @@ def said(choice: Choice) -> list[str]:
 
 
 def compared(now: Figure, before: Figure, value: str) -> Comparison:
-    """A figure compared with that of the period before, once for all viewers."""
-    return _compared(now, before, value)[0]
+    """`compare`, worked out once for two figures: what was measured is shared between viewers and never changes."""
+    known = _compared.get(id(now))
+    if known is None:
+        known = _compared[id(now)] = {}
+        weakref.finalize(now, _compared.pop, id(now), None)  # before another figure can get its id
+    past, found = known.get(value, (None, None))
+    if found is None or past is None or past() is not before:
+        found = compare(now, before, value)
+        known[value] = (weakref.ref(before), found)
+    return found
+
+
+_compared: dict[int, dict[str, tuple["weakref.ref[Figure]", Comparison]]] = {}
 
 
 def notes(choice: Choice) -> pd.DataFrame:
@@ -498,13 +510,8 @@ def _drawn(
     return told
 
 
-# What was measured is shared and never changed, so that a figure is known by its place in memory; it is kept beside the
+# What was measured is shared and never changed, so that it is known by its place in memory; it is kept beside the
 # answer, so that no other can take that place.
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Figure: id})
-def _compared(now: Figure, before: Figure, value: str) -> tuple[Comparison, Figure, Figure]:
-    return compare(now, before, value), now, before
-
-
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Measures: id})
 def _said(now: Measures, before: Measures) -> tuple[list[str], Measures, Measures]:
     return findings(now, before), now, before
