@@ -9,10 +9,12 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN = ("0001", "0002", "0003")  # every migration that this program has
+STATES = 5  # attempts to open two connections between which nobody writes
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 DEFAULT_URL = "sqlite:///vsm.db"
 VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
@@ -521,29 +524,74 @@ def _query(table: type[Fact]) -> tuple[list[str], Any]:
     return names, sa.select(*(target.c[name] for name in names)).order_by(*target.primary_key)
 
 
-@contextmanager
-def _read_only(path: Path) -> Iterator[Any]:
+def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
+    """Every table. Raises StoreError where the store cannot be read now."""
     from adbc_driver_sqlite import dbapi
 
     try:
-        with dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro") as connection, connection.cursor() as cursor:
-            yield cursor
+        return _two_at_a_time(path)
     except dbapi.Error as error:
         raise StoreError(f"the store {path} cannot be read now ({error}): see that no other program holds it") from None
 
 
-def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
-    frames = {}
-    # Without autocommit the first read opens a transaction: all tables come from one state.
-    with _read_only(path) as cursor:
-        for name, table in TABLES.items():
-            cursor.execute(str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect())))
-            (rows,) = cursor.fetchone() or (0,)
-            # The driver guesses a column's type from the first batch, so all rows must be in it.
-            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows + 1)})
-            cursor.execute(str(_query(table)[1].compile(dialect=sqlite.dialect())))
-            frames[name] = _from_arrow(cursor.fetch_arrow_table(), table)
-    return frames
+def _two_at_a_time(path: Path) -> dict[str, "pd.DataFrame"]:
+    """Every table, the big ones first: SQLite's and Arrow's own work leaves Python's lock to others."""
+    with ExitStack() as stack:
+        cursors = _of_one_state(path, stack)
+        rows = {name: _number(cursors[0], _counted(table)) for name, table in TABLES.items()}
+        free: SimpleQueue[Any] = SimpleQueue()
+        for cursor in cursors:
+            free.put(cursor)
+
+        def read(name: str) -> "pd.DataFrame":
+            cursor = free.get()
+            try:
+                return _read(cursor, TABLES[name], rows[name])
+            finally:
+                free.put(cursor)
+
+        with ThreadPoolExecutor(len(cursors)) as threads:
+            order = sorted(TABLES, key=lambda name: -rows[name])
+            frames = dict(zip(order, threads.map(read, order), strict=True))
+    return {name: frames[name] for name in TABLES}
+
+
+def _of_one_state(path: Path, stack: ExitStack) -> list[Any]:
+    """Cursors of two connections that see the same state of the store; of one where others write without a pause."""
+    from adbc_driver_sqlite import dbapi
+
+    def cursor(autocommit: bool) -> Any:
+        connection = dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro", autocommit=autocommit)
+        return stack.enter_context(stack.enter_context(connection).cursor())
+
+    watch = cursor(autocommit=True)
+    for _ in range(STATES):
+        before = _number(watch, "PRAGMA data_version")
+        # Without autocommit the first read opens a transaction: all that is read after it is of one state.
+        found = [cursor(autocommit=False), cursor(autocommit=False)]
+        for one in found:
+            _number(one, _counted(models.Harvest))
+        if _number(watch, "PRAGMA data_version") == before:  # nobody has written between the two
+            return found
+    return found[:1]
+
+
+def _number(cursor: Any, query: str) -> int:
+    """The one number that a query gives."""
+    cursor.execute(query)
+    (found,) = cursor.fetchone() or (0,)
+    return int(found)
+
+
+def _counted(table: type[SQLModel]) -> str:
+    return str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect()))
+
+
+def _read(cursor: Any, table: type[Fact], rows: int) -> "pd.DataFrame":
+    # The driver guesses a column's type from the first batch, so all rows must be in it.
+    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows + 1)})
+    cursor.execute(str(_query(table)[1].compile(dialect=sqlite.dialect())))
+    return _from_arrow(cursor.fetch_arrow_table(), table)
 
 
 def _from_arrow(read: Any, table: type[Fact]) -> "pd.DataFrame":

@@ -21,7 +21,7 @@ import sqlmodel
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from vsm import store
+from vsm import models, store
 from vsm.models import TABLES, RowError, columns, kind, required
 from vsm.store import Facts, StoreError
 
@@ -165,7 +165,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None
 SAVES = """
 import sys
 from datetime import datetime, UTC
-from vsm import store
+from vsm import models, store
 from vsm.models import TABLES
 with store.transaction(store.open_store(sys.argv[1])) as connection:
     store.save(connection, TABLES["tickets"], [{"key": sys.argv[2], "created_at": datetime(2026, 3, 2, tzinfo=UTC)}], origin="jira")
@@ -363,6 +363,28 @@ def test_a_reader_does_not_block_a_writer_and_sees_one_state(engine: Engine) -> 
     assert len(keys(engine)) == 3
 
 
+@pytest.mark.parametrize("writes", [0, 1, 100])
+def test_all_tables_are_of_one_state_though_somebody_writes_while_it_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Two connections read; where a ticket with its change of status comes between the two, both must have it or none."""
+    asked, counted = [], store._counted
+
+    def written_meanwhile(table: Any) -> str:
+        if table is models.Harvest and len(asked) < writes:
+            asked.append(table)
+            with store.transaction(engine) as connection:
+                key = f"T-{len(asked)}"
+                store.save(connection, TICKETS, [ticket(key)], origin="jira")
+                store.save(connection, TRANSITIONS, [{"ticket": key, "at": AT, "to_status": "Done"}], origin="jira")
+        return counted(table)
+
+    monkeypatch.setattr(store, "_counted", written_meanwhile)
+    facts = store.facts(engine)
+    assert list(facts.tickets["key"]) == list(facts.transitions["ticket"])
+    assert len(asked) == min(writes, 2 * store.STATES)
+
+
 def test_a_writer_does_not_block_readers(engine: Engine) -> None:
     save(engine, ticket("A"))
     with store.transaction(engine) as connection:
@@ -393,7 +415,7 @@ def test_a_writer_waits_for_another(url: str, engine: Engine) -> None:
 DIES = """
 import sys, time
 from datetime import datetime, UTC
-from vsm import store
+from vsm import models, store
 from vsm.models import TABLES
 engine = store.open_store(sys.argv[1])
 with store.transaction(engine) as connection:
