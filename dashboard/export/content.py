@@ -16,25 +16,7 @@ from vsm.findings import findings
 from vsm.measure import Measures
 from vsm.metrics.compare import compare
 from vsm.metrics.figure import FEW, Figure
-
-MORE, LONGER = ("clearly more", "clearly less"), ("clearly longer", "clearly shorter")
-OFTEN, HIGHER = ("clearly more often", "clearly less often"), ("clearly higher", "clearly lower")
-# What a number is called, its figure and the value in it, and what a clear change of it is called.
-NUMBERS = (
-    ("Deployment frequency", "deployment_frequency", "per_week", OFTEN),
-    ("Change lead time, median", "change_lead_time", "p50", LONGER),
-    ("Change fail rate", "change_fail_rate", "value", HIGHER),
-    ("Recovery time, median", "failed_deployment_recovery_time", "p50", LONGER),
-    ("Deployment rework rate", "deployment_rework_rate", "value", HIGHER),
-    ("Lead time, median", "lead_time", "p50", LONGER),
-    ("Cycle time, median", "cycle_time", "p50", LONGER),
-    ("Throughput", "throughput", "mean", MORE),
-    ("Work in progress now", "wip", "now", MORE),
-    ("Age of work in progress, median", "work_item_age", "p50", LONGER),
-    ("Flow efficiency", "flow_efficiency", "value", HIGHER),
-    ("Handoffs an item, mean", "handoffs_per_item", "mean", MORE),
-)
-COUNTED = ("per_week", "mean", "now")  # values that any number of observations has
+from vsm.side_by_side import COUNTED, NUMBERS
 
 
 @dataclass(frozen=True)
