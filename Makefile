@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT
 	$(VSM) dashboard --port $(PORT) --store $(DEMO) --config sample_data/vsm.toml
 
 test: $(VENV)/test.stamp browser peers flow-peers lint  ## everything that must hold
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
 bench: $(VENV)/test.stamp peers flow-peers  ## figures as ratios against a peer or a floor measured in the same run
 	$(VENV)/bin/python bench/run.py

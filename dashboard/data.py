@@ -39,6 +39,7 @@ from vsm.metrics.compare import Comparison, compare
 from vsm.metrics.figure import Figure
 from vsm.pipeline import Flow
 from vsm.scope import Scope, instant, window
+from vsm.side_by_side import Row, against, measured_against, named, side_by_side
 from vsm.stage_changes import stage_changes
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
@@ -187,6 +188,18 @@ def several(
     written = journal.version(_engine(*key[:2]))
     for name in names:
         yield _drawn(key, configured, choice, stream, name, ahead, items, written if CATALOGUE[name].dated else None)
+
+
+def beside(choice: Choice, asked: str) -> tuple[tuple[str, str], list[Row]]:
+    """A choice beside another scope (`vsm.side_by_side.against`): what both are called, and number by number.
+
+    Raises UsageError for a scope that cannot be compared, or that nothing is known of.
+    """
+    one, (key, configured) = measures(choice), _key()
+    scope = against(one.scope, asked, lambda text: instant(text, configured.zone, last=True))
+    two = _other(key, one, scope)
+    zone = configured.timezone
+    return (named(one.scope, zone), named(two.scope, zone)), side_by_side(one, two)
 
 
 def pack(choice: Choice, charts: tuple[str, ...], kind: str, people: bool) -> bytes:
@@ -493,6 +506,14 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _document(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> dict[str, Any]:
     return reports.document(_asked(key, _configured, asked), harvests())
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring what stands beside it …", hash_funcs={Measures: id})
+def _other(key: Key, one: Measures, scope: Scope) -> Measures:
+    try:
+        return measured_against(one, scope)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 # All charts of one choice are about 40; what is kept of each is its rows and its specification, not the facts.

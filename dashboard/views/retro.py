@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, parts, take_along, theme
+from dashboard import beside, data, parts, take_along, theme
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.notes import KINDS, tried
 from vsm.errors import UsageError
@@ -35,6 +35,11 @@ with st.grid(2, min_column_width=420):
             drawn = data.drawn(entry.name, choice, stream)
             titled = drawn if stream is None else replace(drawn, title=f"{drawn.title}: {stream}")
             parts.card(titled, f"retro_{entry.name}_{stream or ''}")
+
+try:
+    beside.section(choice)
+except UsageError as error:
+    st.warning(parts.text(str(error)), icon=":material/build:")
 
 take_along.section(choice, [CHARTS[title].name for title in picked])
 
