@@ -60,7 +60,7 @@ def test_only_this_stream_sets_the_filter(look):
     app.button(key="only_platform").click().run()
 
     assert in_url(app) == {"stream": "platform"}
-    assert [header.value for header in app.header] == ["platform"]
+    assert [header.value for header in app.header] == ["platform", "A future state of platform"]
 
 
 # What few need. --------------------------------------------------------------------------------------------------------
