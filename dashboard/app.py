@@ -32,7 +32,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"{page.title} · Value stream")
 frame.dress()
-st.session_state[filters.PAGE] = page.url_path
+filters.arrive(page.url_path)
 try:
     page.run()
 except Exception as error:  # the one boundary: whoever looks gets a sentence, the log gets the traceback

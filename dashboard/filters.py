@@ -11,6 +11,7 @@ DATES = "Dates"
 PERIODS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
 KEYS = ("stream", "team", "period", "dates", "compare", "application", "level")
 PAGE, KEPT = "page_shown", "filters_of_the_page_before"
+TEXTS = ("stream", "team", "period", "application", "level")  # filters that are in the URL as they are chosen
 DEFAULT, LONGEST = "26 weeks", "52 weeks"
 # Options are their own ids in the URL; what each means is said beside it.
 LEVELS = {"As configured": None, "item": "item", "parent": "parent", "sub-task": "sub-task", "epic": "epic"}
@@ -48,14 +49,26 @@ def line(known: Known) -> Choice:
     )
 
 
+def arrive(page: str) -> None:
+    """A run of a page begins: what its address asks for is kept before anything slow, for who goes on to another page meanwhile."""
+    if page != st.session_state.get(PAGE):
+        st.session_state[PAGE] = page
+    asked = {key: st.query_params[key] for key in TEXTS if key in st.query_params}
+    if "compare" in st.query_params:
+        asked["compare"] = st.query_params["compare"] != "false"
+    if asked and KEPT not in st.session_state:
+        st.session_state[KEPT] = (page, asked)
+
+
 def _bring_along(known: Known) -> None:
     """What was chosen on the page before. Streamlit forgets what a pasted link said at the first switch of page."""
     page, kept = st.session_state.get(KEPT, (None, {}))
     if page == st.session_state.get(PAGE):
         return
     there = {"stream": (STREAMS, *known.streams), "team": (TEAMS, *known.teams), "application": (APPLICATIONS, *known.applications)}
+    there |= {"period": (*PERIODS, DATES), "level": tuple(LEVELS)}
     for key, value in kept.items():
-        if key not in st.query_params and (key not in there or value in there[key]):
+        if key not in st.query_params and value in there.get(key, (value,)):
             st.session_state[key] = value
 
 

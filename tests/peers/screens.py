@@ -23,6 +23,7 @@ SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');
   if (!app || app.getAttribute('data-test-connection-state') !== 'CONNECTED') return false;
   if (app.getAttribute('data-test-script-state') !== 'notRunning') return false;
+  if (!document.querySelector('h1')) return false;  // connected, and the first run has not begun
   const busy = '[data-stale=true],[data-testid=stSkeleton],[data-testid=stAppSkeleton],[data-testid=stSpinner]';
   if (document.querySelector(busy)) return false;
   return [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(c => c.querySelector('svg.marks, canvas.marks'));
