@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import filters, frame, parts
+from dashboard import filters, frame, memory, parts
 
 VIEWS = Path(__file__).parent / "views"
 PAGES = (
@@ -37,3 +37,5 @@ try:
     page.run()
 except Exception as error:  # the one boundary: whoever looks gets a sentence, the log gets the traceback
     parts.failed(error)
+finally:
+    memory.settle()

@@ -1,0 +1,69 @@
+"""Memory: what stays is walked once, and what was set aside can still go."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from dashboard import memory
+
+
+class Kept:
+    """A thing that knows itself, so that only a search for garbage frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def nothing_aside() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()  # what pytest and its plugins hold is not what is counted here
+    yield
+    gc.unfreeze()
+
+
+def stay(count: int) -> list[Kept]:
+    found = [Kept() for _ in range(count)]
+    gc.collect()
+    return found
+
+
+def walked() -> int:
+    return len(gc.get_objects())
+
+
+def test_what_has_stayed_is_not_walked_again():
+    much = stay(memory.MOST + 1)
+    assert walked() > memory.MOST
+
+    memory.settle()
+
+    assert walked() < memory.MOST / 10
+    assert len(much) == memory.MOST + 1
+
+
+def test_little_is_left_to_python():
+    little = stay(memory.MOST // 4)
+    before = gc.get_freeze_count()
+
+    memory.settle()
+
+    assert gc.get_freeze_count() == before
+    assert len(little) < walked()
+
+
+def test_what_was_set_aside_and_is_not_used_any_more_goes_when_as_much_has_come_again():
+    much = stay(memory.MOST + 1)
+    gone = weakref.ref(much[0])
+    memory.settle()
+    much.clear()
+    gc.collect()
+    assert gone() is not None
+
+    more = stay(memory.MOST + 1)
+    memory.settle()
+
+    assert gone() is None
+    assert len(more) == memory.MOST + 1
