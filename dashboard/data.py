@@ -9,6 +9,7 @@ import os
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,6 +47,18 @@ STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashb
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
 Written = tuple[int, int, str]  # the version of what people wrote down
 Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version, the configuration
+
+
+@dataclass
+class _Look:
+    """What was seen in this run of a page already."""
+
+    key: tuple[Key, Config] | None = None
+    written: Written | None = None
+    harvests: pd.DataFrame | None = None
+
+
+_look: ContextVar[_Look | None] = ContextVar("look", default=None)  # parts of a page that run by themselves look anew
 
 
 @dataclass(frozen=True)
@@ -108,20 +121,22 @@ def config() -> Config:
 
 def known() -> Known:
     """What there is to choose from. Raises NothingYet, or UsageError for a store or configuration that cannot be used."""
-    flow = told()
-    runs = harvests()
+    key, configured = _key()
+    known, runs = _choosable(key, configured), harvests()
     last = runs.loc[runs["status"] == "done", "finished_at"].max()
-    return Known(
-        streams=tuple(one.name for one in flow.streams),
-        teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna().unique()})),
-        facts=sum(flow.facts.counts().values()),
-        now=flow.now,
-        last_read=None if pd.isna(last) else last,
-        days_old=None if pd.isna(last) else (datetime.now(UTC) - last).days,
-        zone=flow.config.timezone,
-        applications=tuple(sorted(applications(flow.facts))),
-        has_parts=bool(flow.facts.tickets["parent"].notna().any()),
-    )
+    if pd.isna(last):
+        return known
+    return replace(known, last_read=last, days_old=(datetime.now(UTC) - last).days)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """One run of a page looks once at whether the store, the configuration or the notes are others."""
+    token = _look.set(_Look())
+    try:
+        yield
+    finally:
+        _look.reset(token)
 
 
 def told() -> Flow:
@@ -185,9 +200,8 @@ def several(
 ) -> Iterator[Drawn]:
     """Charts of the catalogue, one after the other, with one look at what has changed."""
     key, configured = _key()
-    written = journal.version(_engine(*key[:2]))
     for name in names:
-        yield _drawn(key, configured, choice, stream, name, ahead, items, written if CATALOGUE[name].dated else None)
+        yield _drawn(key, configured, choice, stream, name, ahead, items, _noted() if CATALOGUE[name].dated else None)
 
 
 def beside(choice: Choice, asked: str) -> tuple[tuple[str, str], list[Row]]:
@@ -364,8 +378,13 @@ def way(item: str) -> paths.Path | None:
 
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
-    (place, file, *_), _ = _key()
-    return store.harvests(_engine(place, file))
+    look = _look.get()
+    if look is not None and look.harvests is not None:
+        return look.harvests
+    found = store.harvests(_opened())
+    if look is not None:
+        look.harvests = found
+    return found
 
 
 def news() -> tuple[int, int] | None:
@@ -416,6 +435,9 @@ def _opened() -> store.Engine:
 @contextmanager
 def _written() -> Iterator[store.Engine]:
     """The store to write into. Raises ValueError with a sentence where it does not take what is written."""
+    look = _look.get()
+    if look is not None:
+        look.written = None
     try:
         yield _opened()
     except store.DBAPIError as error:
@@ -427,8 +449,29 @@ def _day(day: date, end: bool = False) -> datetime:
     return instant(day.isoformat(), told().config.zone, last=end).to_pydatetime()
 
 
+def _noted() -> Written:
+    """The version of the notes, as this run saw it."""
+    look = _look.get()
+    if look is not None and look.written is not None:
+        return look.written
+    found = journal.version(_opened())
+    if look is not None:
+        look.written = found
+    return found
+
+
 def _key() -> tuple[Key, Config]:
     """What all that is derived depends on (the store, its version, the configuration's text), and the configuration."""
+    look = _look.get()
+    if look is None:
+        return _seen()
+    if look.key is None:
+        look.key = _seen()
+    return look.key
+
+
+def _seen() -> tuple[Key, Config]:
+    """The key as it is now."""
     place, configured = url(), config()
     file = _file(place)
     if file is None:
@@ -479,6 +522,23 @@ def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp 
     if flow.now is None:
         raise NothingYet("The store holds no facts yet.")
     return flow
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _choosable(key: Key, _configured: Config) -> Known:
+    """What does not change by itself of what there is to choose from; when it was read is not in it."""
+    flow = _flow(key, _configured, None, None)
+    return Known(
+        streams=tuple(one.name for one in flow.streams),
+        teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna().unique()})),
+        facts=sum(flow.facts.counts().values()),
+        now=flow.now,
+        last_read=None,
+        days_old=None,
+        zone=flow.config.timezone,
+        applications=tuple(sorted(applications(flow.facts))),
+        has_parts=bool(flow.facts.tickets["parent"].notna().any()),
+    )
 
 
 @st.cache_resource(max_entries=12, show_spinner="Measuring what was tried …")

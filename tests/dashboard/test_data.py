@@ -61,6 +61,36 @@ def test_an_import_shows_at_once(own_store):
     assert (before, data.known().facts) == (1, 3)
 
 
+def test_one_run_of_a_page_looks_at_the_store_once_and_the_next_one_anew(own_store):
+    with data.one_look():
+        before = data.known().facts, len(data.harvests()), data.news()
+        own_store("PAY-1", "PAY-2")
+        assert (data.known().facts, len(data.harvests()), data.news()) == before
+    with data.one_look():
+        after = data.known().facts, len(data.harvests()), data.news()
+
+    assert (before[:2], after[:2]) == ((1, 1), (2, 2))
+    assert before[2] != after[2]
+
+
+def test_who_is_in_no_run_of_a_page_always_looks_anew(own_store):
+    with data.one_look():
+        data.known()
+    own_store("PAY-1", "PAY-2")
+
+    assert data.known().facts == 2
+
+
+def test_a_note_that_is_written_in_a_run_is_seen_in_it(own_store):
+    at = data.known().now.date()
+    with data.one_look():
+        before = data._noted()
+        data.add_note("Two people joined", at, None, None)
+
+        assert data._noted() != before
+        assert list(data.notes(EVERYTHING)["text"]) == ["Two people joined"]
+
+
 def test_a_store_that_was_deleted_and_made_anew_is_read_anew(own_store, tmp_path):
     own_store("PAY-1", "PAY-2")
     assert data.known().facts == 2
