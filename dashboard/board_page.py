@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import board, data, parts, path_dialog
@@ -29,7 +30,10 @@ class Asked:
 def line(choice: Choice, streams: list[tuple[str, Measures]]) -> Asked:
     """Draw the line above the boards and give what is asked for. All of it is in the address."""
     stages = dict.fromkeys(stage for _, one in streams if one.stages is not None for stage in one.stages["stage"])
-    types = sorted({kind for name, _ in streams for kind in data.cards(choice, name)["type"].dropna()})
+    names = tuple(name for name, _ in streams)
+    types = data.kept(
+        "types", choice, names, lambda: sorted({kind for name in names for kind in data.cards(choice, name)["type"].dropna()})
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", key="board_filters"):
         words = st.text_input(
             "Item", key="find", bind="query-params", placeholder="Key, or words of a title", width=240, on_change=_found,
@@ -57,9 +61,20 @@ def _found() -> None:
 
 def boards_of(choice: Choice, name: str, one: Measures, asked: Asked, alone: bool) -> None:
     """The board of one stream."""
-    every = data.cards(choice, name)
+    drawn, found, every = data.kept(
+        "board",
+        choice,
+        (name, asked.wanted, asked.lanes, alone),
+        lambda: _drawn(name, one, data.cards(choice, name), asked, board.MOST if alone else SOME),
+    )
+    if asked.wanted.anything:
+        st.caption(f"{found:,} of {every:,} cards match.")
+    show(drawn, key=f"board_{name}", opened=path_dialog.asked(), on_open=path_dialog.ask)
+
+
+def _drawn(name: str, one: Measures, every: pd.DataFrame, asked: Asked, most: int) -> tuple[str, int, int]:
+    """The board of one stream as HTML, how many cards are asked for, and how many there are."""
     found = boards.picked(every, asked.wanted)
-    most = board.MOST if alone else SOME
     told = boards.columns(one, every, found if asked.wanted.anything else None, 0 if asked.lanes else most)
     lanes = boards.lanes(found, asked.lanes, [column["name"] for column in told], IN_LANES) if asked.lanes else []
     new = int((one.items["state"] == "new").sum())
@@ -71,9 +86,7 @@ def boards_of(choice: Choice, name: str, one: Measures, asked: Asked, alone: boo
         [*_asides(one, asked.wanted)],
         of=name,
     )
-    if asked.wanted.anything:
-        st.caption(f"{len(found):,} of {len(every):,} cards match.")
-    show(drawn, key=f"board_{name}", opened=path_dialog.asked(), on_open=path_dialog.ask)
+    return drawn, len(found), len(every)
 
 
 def _asides(one: Measures, wanted: Wanted) -> list[board.Aside]:

@@ -7,13 +7,13 @@ must not be changed.
 
 import os
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -45,6 +45,7 @@ from vsm.stage_changes import stage_changes
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
+T = TypeVar("T")
 Written = tuple[int, int, str]  # the version of what people wrote down
 Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version, the configuration
 
@@ -370,6 +371,16 @@ def cards(choice: Choice, stream: str) -> pd.DataFrame:
     return _cards(key, replace(choice, compare=True), stream, whole.streams.get(stream, whole))
 
 
+def kept(what: str, choice: Choice, by: tuple[object, ...], make: Callable[[], T]) -> T:
+    """What a page makes of a choice's measures, made once for all viewers; `what` and `by` tell it from all else.
+
+    Nothing else may go into it, not even whether it is compared; and it draws nothing.
+    """
+    key, _ = _key()
+    made: T = _kept(key, what, replace(choice, compare=True), by, make)
+    return made
+
+
 def way(item: str) -> paths.Path | None:
     """The whole path of the item that a key means; None where there is none."""
     key, _ = _key()
@@ -633,6 +644,12 @@ def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.Data
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _cards(key: Key, choice: Choice, stream: str, _of: Measures) -> pd.DataFrame:
     return boards.cards(_of)
+
+
+# Every word that is searched for on a board is one of these; a board is some 100 kB.
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _kept(key: Key, what: str, choice: Choice, by: tuple[object, ...], _make: Callable[[], Any]) -> Any:
+    return _make()
 
 
 @st.cache_resource(max_entries=64, show_spinner="Looking up the item …")

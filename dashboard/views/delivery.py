@@ -1,5 +1,7 @@
 """Delivery: are changes small, fast and safe?"""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import data, parts, tables, theme
@@ -33,13 +35,13 @@ happy, back = measures.happy_path, measures.recovery_stream
 with st.expander("The steps as tables"):
     for title, told in (("From first commit to production", happy), ("From a failed deployment to users served again", back)):
         st.caption(title)
-        parts.table(tables.steps(told), key=f"steps_{title}", alt=title)
+        parts.table(data.kept("steps", choice, (title,), partial(tables.steps, told)), key=f"steps_{title}", alt=title)
 
 st.header("Small, and safe?", anchor=False)
 with st.grid(2, min_column_width=420):
     for name in ("batch_size", "fail_rate_by_month"):
         parts.card(data.drawn(name, choice), name)
-bands = measures.batches
+bands = data.kept("batches", choice, (), lambda: measures.batches)
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
     if bands.empty:
@@ -54,7 +56,7 @@ st.header("Speed against stability", anchor=False)
 parts.card(data.drawn("speed_against_stability", choice), "speed")
 
 st.header("What needed remediation", anchor=False)
-failed = tables.failures(fail, recovery)
+failed = data.kept("failures", choice, (), lambda: tables.failures(fail, recovery))
 if failed.empty:
     st.info(
         parts.text(recovery.said.get("why", NOT_ZERO)),
@@ -74,4 +76,5 @@ with st.container(border=True, key="card_benchmarks"):
         st.dataframe(benchmarks.clusters(), hide_index=True, alt="Clusters by year of the report, as they were worded")
 
 with st.expander("The five metrics, month by month"):
-    st.dataframe(tables.by_month(measures.months), hide_index=True, alt="The five DORA metrics by month")
+    months = data.kept("months", choice, (), lambda: tables.by_month(measures.months))
+    st.dataframe(months, hide_index=True, alt="The five DORA metrics by month")

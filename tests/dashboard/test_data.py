@@ -166,3 +166,16 @@ def test_what_is_said_of_two_periods_is_worked_out_once():
     assert data.compared(before, now, "value") == compare(before, now, "value")
     assert data.said(EVERYTHING) == findings(data.measures(EVERYTHING), data.measures_before(EVERYTHING))
     assert data.said(EVERYTHING) is data.said(Choice(None, None, 26, compare=False))
+
+
+def test_what_is_made_of_a_choice_is_made_once_and_anew_for_another_choice_another_thing_and_new_facts(own_store):
+    made = []
+
+    def kept(what="board", choice=EVERYTHING, by=("checkout",)):
+        return data.kept(what, choice, by, lambda: made.append(what) or len(made))
+
+    assert [kept(), kept(), kept(choice=Choice(None, None, 26, compare=False))] == [1, 1, 1]
+    assert [kept("table"), kept(by=("payments",)), kept(choice=Choice(None, None, 4, compare=True))] == [2, 3, 4]
+    own_store("PAY-1", "PAY-2")
+
+    assert [kept(), kept()] == [5, 5]
