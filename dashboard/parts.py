@@ -24,6 +24,7 @@ from vsm.measure import Measures
 from vsm.metrics.compare import Comparison
 from vsm.metrics.figure import FEW, Figure
 
+MOST_ROWS = 5_000  # of a table in a browser: more are not read there, and 100,000 of them are 20 MB
 WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
 FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
@@ -288,7 +289,9 @@ def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
     if rows.empty:
         st.caption(nothing)
         return
-    table(rows, key=f"rows_{name}")
+    table(rows.head(MOST_ROWS), key=f"rows_{name}")
+    if len(rows) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS:,} of {len(rows):,} rows. The CSV has all of them.")
     st.download_button(
         "These rows as CSV",
         lambda: tables.csv(rows),

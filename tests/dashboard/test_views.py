@@ -166,6 +166,18 @@ def test_every_tile_explains_itself(look):
     assert [tab.label for tab in app.tabs] == [f"Counted ({figure.n})", f"Left out ({len(figure.left_out)})"]
 
 
+def test_of_many_rows_the_first_are_shown_and_how_many_there_are_is_said(look, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_ROWS", 7)
+    app = look("overview")
+    figure = data.measures(EVERYTHING).figures["change_fail_rate"]
+    app.button(key="explain_change_fail_rate_value_").click().run()
+
+    assert 7 in [len(frame.value) for frame in app.dataframe]
+    assert figure.n not in [len(frame.value) for frame in app.dataframe]
+    assert f"The first 7 of {figure.n:,} rows. The CSV has all of them." in words(app)
+    assert f"Counted ({figure.n})" in [tab.label for tab in app.tabs]
+
+
 def test_a_stage_that_is_chosen_lists_its_items(look):
     app = look("value_stream", stream="checkout")
     app.session_state["map_checkout"] = {"stage": "QA"}
