@@ -43,7 +43,8 @@ def stream(name: str, one: Measures) -> None:
     whole = whole.with_steps([(drawn, behind) for drawn, _, behind in by_hand])
     today = with_steps(current(one.graph, one.accurate), [(step, behind) for _, step, behind in by_hand])
     names = grouped(whole).names
-    told = grouped(whole, map_state.opened(name, names)).told
+    opened = map_state.opened(name, names)
+    told = grouped(whole, opened).told
     chosen = chosen_stage(key, map_state.chosen(name, [stage.name for stage in whole.stages]))
     with st.container(border=True, key=f"card_{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -52,7 +53,8 @@ def stream(name: str, one: Measures) -> None:
         st.markdown(parts.text(one.constraint.why))
         for note in one.workflow.notes if one.workflow else ():
             st.caption(parts.text(note))
-        svg = drawing.value_stream_svg(told, selected=chosen)
+        seen = (name, choice.compare, opened, chosen, repr(by_hand))
+        svg = data.kept("map", choice, seen, partial(drawing.value_stream_svg, told, selected=chosen))
         stage = value_stream_map(svg, chosen, key, on_group=partial(map_state.toggle, name))
         map_state.choose(name, stage)
         if names:
