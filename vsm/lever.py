@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from vsm import words
 from vsm.config import Calendar
 from vsm.frames import among, looked_up
 from vsm.metrics.capacity import Capacity, capacity, window_edges, working_hours
@@ -126,7 +127,9 @@ def _as_they_were_made(visits: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Da
 
 
 def _why(stage: str, equal: tuple[str, ...], cut: float, low: float, high: float, n: int) -> str:
-    found = f"25 % more capacity in {stage} would cut lead time by about {cut:.0%} ({low:.0%} to {high:.0%})"
+    found = (
+        f"25 % more capacity in {stage} would cut lead time by about {words.share(cut)} ({words.share(low)} to {words.share(high)})"
+    )
     if not equal:
         return f"{found}, more than in any other stage; simulated on {n} items."
     others = " or ".join(equal)

@@ -12,6 +12,9 @@ from vsm.metrics import benchmarks
 from vsm.metrics.beside import NAMES, Difference, worded
 from vsm.metrics.figure import Figure, Number
 from vsm.metrics.recovery import Stream
+from vsm.words import NONE as NONE
+from vsm.words import duration as duration
+from vsm.words import share as share
 
 Document = dict[str, Any]
 
@@ -296,21 +299,6 @@ def _time(value: Any) -> str | None:
 # The same document in words. ----------------------------------------------------------------------
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
-NONE = "–"
-
-
-def duration(hours: float | None) -> str:
-    """Hours as a person says them: 12 min, 5.2 h, 3.4 d; a dash where there is none."""
-    if hours is None:
-        return NONE
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
-
-
-def share(value: float | None) -> str:
-    """A fraction as a percentage; a dash where there is none."""
-    return NONE if value is None else f"{value * 100:.1f} %"
 
 
 def _count(value: float | None) -> str:

@@ -1,5 +1,6 @@
 """Focusing: what is said around a constraint is what was measured, and is not said where it was not."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,15 @@ def test_there_are_five_steps_around_a_constraint_and_the_first_is_its_reason(ch
     assert [step.name for step in steps] == ["Identify", "Exploit", "Subordinate", "Elevate", "Repeat"]
     assert steps[0].said[0] == checkout.constraint.why
     assert all(step.said for step in steps)
+
+
+def test_a_share_is_written_in_one_way(checkout):
+    """89.1 % everywhere, and nowhere 89% of it."""
+    queue = checkout.constraint.ranking["evidence"].iloc[0]["queue_share"]
+    said = [sentence for step in focusing(checkout) for sentence in step.said] + misleading(checkout)
+
+    assert checkout.constraint.why.startswith(f"QA holds work back: something was waiting for it {share(queue)} of working time; ")
+    assert not [sentence for sentence in said if re.search(r"\d%", sentence)]
 
 
 def test_what_is_said_of_pace_and_rework_is_in_the_tables(checkout):

@@ -16,6 +16,7 @@ from vsm.metrics.flow import finished
 from vsm.metrics.people_at_work import AtWork, at_work
 from vsm.metrics.stages import Codes, Mask, Waits, observed_from, overtaken, shows_queue, stage_codes, stages, waits
 from vsm.scope import Scope
+from vsm.words import duration, share
 from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros
 
 if TYPE_CHECKING:
@@ -342,20 +343,20 @@ class _Answer:
         facts = self.evidence[place]
         wait, busy, shared = facts["wait_mean_hours"], facts["utilisation"], facts["shared_with"]
         parts = [
-            f"something was waiting for it {facts['queue_share']:.0%} of {self.time}",
+            f"something was waiting for it {share(facts['queue_share'])} of {self.time}",
             f"{facts['arrivals_per_week']:.1f} a week arrive, {facts['departures_per_week']:.1f} leave",
-            *([] if wait is None else [f"the wait is {_lasting(wait)} on average"]),
-            f"its load is {facts['load']:.0%} of what it manages while work waits",
+            *([] if wait is None else [f"the wait is {duration(wait)} on average"]),
+            f"its load is {share(facts['load'])} of what it manages while work waits",
             *([] if busy is None else [_busy(busy, facts["load"])]),
             *([] if shared is None else [f"its people also work in {shared}, so it is they who are short"]),
         ]
-        return f"{self.table['stage'][place]}: {'; '.join(parts)}"
+        return f"{self.table['stage'][place]} holds work back: {'; '.join(parts)}"
 
     def why_growth(self, place: int) -> str:
         facts, name = self.evidence[place], self.table["stage"][place]
         more = (
             f"no more leaves it with more than {facts['output_grows_up_to']:.0f} items inside, "
-            f"and that many were in it {facts['beyond_share']:.0%} of {self.time}"
+            f"and that many were in it {share(facts['beyond_share'])} of {self.time}"
         )
         if self.rule.queues:
             return f"{name}; people have several items in work at the same time, which hides what waits, but {more}"
@@ -373,26 +374,21 @@ class _Answer:
         ]
         fullest = int(np.argmax(shares))
         name, facts = self.table["stage"][fullest], self.evidence[fullest]
-        waited = f"something was waiting for {name}, the fullest queue, {facts['queue_share']:.0%} of {self.time}"
+        waited = f"something was waiting for {name}, the fullest queue, {share(facts['queue_share'])} of {self.time}"
         if facts["queue_share"] < WAITS:
-            return f"{waited}, less than {WAITS:.0%}"
-        return (
-            f"{waited}, but that asks for only {facts['load']:.0%} of what it does while work waits, as where work comes in batches"
-        )
+            return f"{waited}, less than {WAITS * 100:.0f} %"
+        asked = share(facts["load"])
+        return f"{waited}, but that asks for only {asked} of what it does while work waits, as where work comes in batches"
 
     def longest(self) -> str:
         total = self.table["dwell_total"]
         place = int(total.to_numpy().argmax())
-        return f"most time passes in {self.table['stage'][place]} ({total[place] / total.sum():.0%})"
+        return f"most time passes in {self.table['stage'][place]} ({share(total[place] / total.sum())})"
 
 
 def _busy(busy: float, load: float) -> str:
     if busy > 1.05:
         return f"there are {busy:.1f} times as many items in work as people"
     if load - busy > 0.2:
-        return f"its people log work in only {busy:.0%} of their time, so they have other work too"
-    return f"its people are busy {busy:.0%} of their time"
-
-
-def _lasting(hours: float) -> str:
-    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+        return f"its people log work in only {share(busy)} of their time, so they have other work too"
+    return f"its people are busy {share(busy)} of their time"

@@ -11,6 +11,7 @@ from vsm.config import Calendar
 from vsm.metrics.constraint import ENOUGH, Constraint, constraint, history
 from vsm.scope import Scope
 from vsm.simulate import Line, Step, seen, simulate
+from vsm.words import share
 from vsm.workflow import Stage
 
 UTC = ZoneInfo("UTC")
@@ -105,7 +106,7 @@ def test_the_answer_brings_its_evidence(planted: Build, line: Build) -> None:
     work = (worked_on["finished"].fillna(WINDOW.end) - worked_on["started"]).sum() / pd.Timedelta(hours=1)
     assert first["evidence"]["utilisation"] == pytest.approx(work / (2 * WINDOW.hours), rel=0.02)
     assert first["evidence"]["utilisation"] > max(row["utilisation"] for row in found.ranking["evidence"][1:])
-    assert f"{first['evidence']['queue_share']:.0%} of the time" in found.why
+    assert f"{share(first['evidence']['queue_share'])} of the time" in found.why
     assert sorted(found.ranking["stage"]) == sorted(NAMES)
 
 
