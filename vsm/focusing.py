@@ -49,6 +49,25 @@ def _identified(one: Measures) -> Iterator[str]:
     yield found.why
     if found.confidence is not None:
         yield f"{share(found.confidence)} of windows made of resampled weeks say the same."
+    if found.stage is not None and (told := since(one)) is not None:
+        yield told
+
+
+def since(one: Measures) -> str | None:
+    """Since when the stage that was named last has been named without a break, and which was before; None where none was."""
+    if one.moved is None or one.moved.empty or pd.isna(one.moved["stage"].iloc[-1]):
+        return None
+    looks, zone = one.moved, one.flow.config.timezone
+    stages = looks["stage"].astype("object").where(looks["stage"].notna(), None).tolist()
+    last = stages[-1]
+    run = next((place for place, stage in enumerate(reversed(stages)) if stage != last), len(stages))
+    of = f"{len(stages)} looks at thirteen weeks each" if len(stages) > 1 else "the one look at thirteen weeks"
+    if run == len(stages):
+        return f"{last} was named in all of {of}." if run > 1 else f"{last} was named in {of}."
+    first = looks.iloc[-run]
+    start, end = (f"{first[edge].tz_convert(zone):%-d %b %Y}" for edge in ("start", "end"))
+    before = f"it was {stages[-run - 1]}" if stages[-run - 1] is not None else "none was named"
+    return f"{last} has been named since the thirteen weeks from {start} to {end}, in {run} of {of}; before that {before}."
 
 
 def _lost(one: Measures, stage: str) -> Iterator[str]:
@@ -106,6 +125,10 @@ def _more(one: Measures, stage: str) -> Iterator[str]:
             f"{share(cut['high'])})."
         )
     yield lever.why
+    others = table[~table["stage"].isin([stage, lever.stage])]
+    if len(others):
+        cuts = [f"{share(row['cut'])} in {row['stage']}" for row in others.to_dict("records")]
+        yield f"As much more would cut it by {_and(cuts)}."
 
 
 def _next(one: Measures, stage: str) -> Iterator[str]:

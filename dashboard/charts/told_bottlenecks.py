@@ -3,6 +3,7 @@
 from dashboard import tables, theme
 from dashboard.charts import bottlenecks
 from dashboard.charts.entry import Asked, Entry, Told, columns, why
+from vsm.focusing import since
 from vsm.metrics.figure import FEW
 
 
@@ -28,10 +29,9 @@ def moved(asked: Asked) -> Told:
     rows = columns(history, "start", "end", "stage", "confidence", "n")
     named = rows["stage"].dropna().value_counts()
     often = [f"{stage} in {count}" for stage, count in sorted(named.items(), key=lambda one: (-one[1], one[0]))]
+    counted = f"Of {theme.many(len(rows), 'look')} at thirteen weeks each, {', '.join(often)} named the constraint."
     return Told(
-        f"Of {theme.many(len(rows), 'look')} at thirteen weeks each, {', '.join(often)} named the constraint."
-        if often
-        else "In no thirteen weeks of the year a constraint could be named.",
+        since(asked.measures) or (counted if often else "In no thirteen weeks of the year a constraint could be named."),
         "Dot: thirteen weeks; a hollow one is not sure. Once a constraint is mended, another stage is next.",
         figure,
         rows,

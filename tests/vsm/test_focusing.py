@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from vsm import config, measure, pipeline, store
-from vsm.focusing import NOTHING, focusing, misleading
+from vsm.focusing import NOTHING, focusing, misleading, since
 from vsm.report import share
 from vsm.scope import Scope
 
@@ -38,6 +38,42 @@ def test_a_share_is_written_in_one_way(checkout):
 
     assert checkout.constraint.why.startswith(f"QA holds work back: something was waiting for it {share(queue)} of working time; ")
     assert not [sentence for sentence in said if re.search(r"\d%", sentence)]
+
+
+def test_it_is_said_since_when_a_stage_is_the_constraint_and_what_was_before(checkout):
+    """People changed places on 18 May 2026; the look from 26 April is the first of which that is the larger part."""
+    since = "QA has been named since the thirteen weeks from 26 Apr 2026 to 26 Jul 2026, in 5 of 11 looks at thirteen weeks each; "
+
+    assert focusing(checkout)[0].said[-1] == f"{since}before that it was Review."
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        pytest.param(["QA", "QA"], "QA was named in all of 2 looks at thirteen weeks each.", id="always"),
+        pytest.param(["QA"], "QA was named in the one look at thirteen weeks.", id="one look"),
+        pytest.param(["QA", None], None, id="none at last"),
+        pytest.param([], None, id="no look"),
+        pytest.param(
+            [None, "QA"],
+            "QA has been named since the thirteen weeks from 8 Jan 2026 to 8 Apr 2026, in 1 of 2 looks at thirteen weeks each; "
+            "before that none was named.",
+            id="none before",
+        ),
+    ],
+)
+def test_since_when_is_told_of_the_stage_that_was_named_last(checkout, looks, told):
+    starts = pd.date_range("2026-01-01", periods=len(looks), freq="7D", tz="UTC")
+    rows = pd.DataFrame({"start": starts, "end": starts + pd.Timedelta(days=90), "stage": pd.Series(looks, dtype="str")})
+
+    assert since(replace(checkout, _moved=lambda: rows)) == told
+
+
+def test_every_stage_is_said_what_more_capacity_would_bring(checkout):
+    said = " ".join(next(step for step in focusing(checkout) if step.name == "Elevate").said)
+
+    for row in checkout.lever.table.to_dict("records"):
+        assert re.search(rf"{share(row['cut'])} .*{row['stage']}|{row['stage']} .*{share(row['cut'])}", said)
 
 
 def test_what_is_said_of_pace_and_rework_is_in_the_tables(checkout):
