@@ -8,7 +8,7 @@ import streamlit as st
 WIDE = """
 [data-testid="stMainBlockContainer"] { max-width: 1880px; margin: 0 auto; }
 [data-testid="stCaptionContainer"], [data-testid="stMarkdownContainer"] > p { max-width: 110ch; }
-.vsm-on-paper { display: none; }
+.vsm-on-paper, [data-testid="stElementContainer"]:has(> .stHtml > .vsm-on-paper) { display: none; }
 .st-key-period [role="radiogroup"] { flex-wrap: wrap; }
 """
 # On paper nobody can press anything: controls go, and what they were set to is said in a line. A chart is as wide as its
@@ -20,7 +20,7 @@ PAPER = """
   [data-testid="stPopover"], [data-testid="stDownloadButton"], [data-testid="stPageLink"], [data-testid="stForm"],
   [data-testid="stFormSubmitButton"], [data-testid="stTooltipIcon"], [data-testid="stToast"], .vega-bindings,
   .st-key-filters, .st-key-news, .st-key-harvest, .st-key-copy_link { display: none !important; }
-  .vsm-on-paper { display: block; margin: 0; }
+  .vsm-on-paper, [data-testid="stElementContainer"]:has(> .stHtml > .vsm-on-paper) { display: block; margin: 0; }
   [data-testid="stApp"], [data-testid="stAppViewContainer"], [data-testid="stMain"] {
     position: static !important; overflow: visible !important; height: auto !important; display: block !important;
   }

@@ -62,7 +62,7 @@ def freshness(known: Known, choice: Choice, measures: Measures, question: str) -
     """One line: as of when, how much of it is linked, how many doubts; all of it is on the data page."""
     coverage = measures.figures["changes_deployed"]
     share = coverage.values["value"]
-    with st.container(horizontal=True, vertical_alignment="center", key="freshness", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", key="freshness", gap="xsmall"):
         frame.on_paper(_chosen(known, choice, measures))
         st.badge(f"Data as of {text(local(known.now, known.zone))} ({text(known.zone)})", icon=":material/schedule:", color="gray")
         icon = ":material/sync_problem:" if known.stale else ":material/sync:"
@@ -75,11 +75,11 @@ def freshness(known: Known, choice: Choice, measures: Measures, question: str) -
             st.badge("Stages derived, not configured", icon=":material/auto_fix_high:", color="orange")
         if len(measures.quality):
             st.badge(f"{theme.many(len(measures.quality), 'remark')} on the data", icon=":material/info:", color="orange")
+        if question != TRUST:
+            st.page_link("views/data.py", label=TRUST, icon=":material/arrow_forward:", width="content")
         if question not in (TRUST, MEETING):
             notes.add_button(choice, measures.scope.end.tz_convert(known.zone).date())
         copy_link()
-        if question != TRUST:
-            st.page_link("views/data.py", label=TRUST, icon=":material/arrow_forward:", width="content")
 
 
 def _chosen(known: Known, choice: Choice, measures: Measures) -> str:
