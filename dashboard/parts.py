@@ -16,6 +16,7 @@ from dashboard.charts.entry import Drawn
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.export import pictures
 from dashboard.link_component import copy_link
+from dashboard.words import dated
 from dashboard.words import day as day
 from dashboard.words import local as local
 from dashboard.words import text as text
@@ -214,7 +215,9 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
                 help=_help(figure, found if told.more else None),
             )
             for line in tables.beside(figure, told.value, few):
-                st.caption(text(line))
+                st.caption(text(dated(line)))
+            if told.more and found is not None and found.verdict == "not compared":
+                st.caption(text(dated(f"Not compared: {found.rule}.")))
             if found is not None and found.look is not None:
                 st.caption(f":material/visibility: Last whole week: {text(found.look)}. Worth a look, no change by itself.")
         explain_button(figure, told.label, key=f"{told.value}_{key}")
@@ -244,7 +247,7 @@ def _change(told: Tile, found: Comparison | None, n: int) -> dict[str, Any]:
 
 def _help(figure: Figure, found: Comparison | None) -> str:
     rule = "" if found is None else f" The period before is as long as this one and ends where it begins. Compared as {found.rule}."
-    return text(figure.definition + rule)
+    return text(dated(figure.definition + rule))
 
 
 def _trend(figure: Figure, column: str) -> list[float] | None:
@@ -267,12 +270,12 @@ def explain_button(figure: Figure, label: str, key: str = "", said: str = WHERE_
 def explain(figure: Figure) -> None:
     """The rule with its figures, the definition, the rows that were counted, and what was left out and why."""
     st.markdown(f"**{text(tables.summary(figure))}**")
-    st.markdown(text(f"Counted: {figure.rule}."))
+    st.markdown(text(dated(f"Counted: {figure.rule}.")))
     st.caption(text(f"Definition: {figure.definition}"))
     if figure.of and figure.of != figure.n:
         st.progress(min(figure.n / figure.of, 1.0), text=text(f"{figure.n:,} of {figure.of:,} that could have counted"))
     if "why" in figure.said:
-        st.info(text(figure.said["why"]), icon=":material/event_busy:")
+        st.info(text(dated(figure.said["why"])), icon=":material/event_busy:")
     rows = data.shown(figure.rows)
     counted, left = st.tabs([f"Counted ({len(rows):,})", f"Left out ({len(figure.left_out):,})"])
     with counted:

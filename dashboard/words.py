@@ -1,6 +1,8 @@
 """How pages write what comes from outside, times and days."""
 
+import re
 import string
+from datetime import date
 
 import pandas as pd
 
@@ -12,6 +14,25 @@ ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in SIGNS} | {"\n": " 
 def text(said: str) -> str:
     """Text from outside, so that it stays text where Streamlit reads Markdown."""
     return said.translate(ENTITIES)
+
+
+ISO = re.compile(r"(?<![\w-])(\d{4}-\d{2}-\d{2})(?![\w-])")
+
+
+def dated(said: str) -> str:
+    """A sentence that a report words with ISO dates, with days as pages write them; what is no day stays.
+
+    >>> dated("deployed from 2026-05-17 to 2026-11-05, in PAY-2026-05-17 and on 2026-02-31")
+    'deployed from 17 May 2026 to 5 Nov 2026, in PAY-2026-05-17 and on 2026-02-31'
+    """
+    return ISO.sub(_day, said)
+
+
+def _day(found: re.Match[str]) -> str:
+    try:
+        return f"{date.fromisoformat(found[1]):%-d %b %Y}"
+    except ValueError:
+        return found[1]
 
 
 def local(time: pd.Timestamp, zone: str) -> str:

@@ -31,10 +31,13 @@ def until(asked: Asked) -> Told:
     """When so many more items will be done."""
     of = _of(asked)
     figure, rows = forecast.weeks_until(*of, asked.items), forecast.finishes(*of, asked.items)
-    days = [f"{date.fromisoformat(figure.said[name]):%-d %b %Y} ({words})" for name, words in SURE if name in figure.said]
+    days: dict[str, str] = {}  # as sure as of the latest promise that names a day: several often name the same
+    for name, words in SURE:
+        if name in figure.said:
+            days[f"{date.fromisoformat(figure.said[name]):%-d %b %Y}"] = words
     none = f"No day can be told: {figure.said.get('why', 'nothing is known')}."
     return Told(
-        f"By {', '.join(days)}." if days else none,
+        f"By {', '.join(f'{day} ({words})' for day, words in days.items())}." if days else none,
         "Bar: share of the futures that get there in that week. Lines: what was promised.",
         figure,
         rows,

@@ -27,7 +27,11 @@ def stream(name: str, one: Measures) -> None:
     if found is None or one.stages is None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.header(parts.text(f"{name}: {found.stage or 'no constraint is named'}"), anchor=False, width="content")
+        st.header(
+            parts.text(f"{name}: {f'{found.stage} holds work back' if found.stage else 'no constraint is named'}"),
+            anchor=False,
+            width="content",
+        )
         parts.only_button(name, measures)
     with st.container(border=True, key=f"card_focusing_{name}"):
         st.subheader("Five steps around it", anchor=False)

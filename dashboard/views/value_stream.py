@@ -18,7 +18,8 @@ from vsm.measure import Measures
 
 TILES = (
     Tile("Flow efficiency", "flow_efficiency", "value", theme.rate, more="clearly higher", less="clearly lower", good="more"),
-    Tile("Finished items with rework", "rework", "share", theme.rate, more="clearly more", less="clearly fewer", good="less"),
+    Tile("Finished items that were sent back", "rework", "share", theme.rate,
+         more="clearly more", less="clearly fewer", good="less"),
     Tile("Handoffs on an item's way", "handoffs_per_item", "mean", theme.number,
          more="clearly more", less="clearly fewer", good="less"),
     Tile("Work in progress now", "wip", "now", theme.number, True),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboard import board, lanes, svg, tables, theme
+from dashboard import board, lanes, svg, tables, theme, words
 from vsm import report
 from vsm.metrics.figure import Figure
 
@@ -192,7 +192,7 @@ def test_an_export_has_the_same_roles(name):
     assert config["background"] == CONFIG["theme"][name]["backgroundColor"]
 
 
-@pytest.mark.parametrize("module", [theme, svg, lanes], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [theme, svg, lanes, words], ids=lambda module: module.__name__)
 def test_examples_in_docstrings_hold(module):
     """Pages run when they are imported, so pytest cannot look for examples in all of the dashboard."""
     assert doctest.testmod(module).failed == 0
