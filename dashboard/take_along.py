@@ -9,7 +9,7 @@ from dashboard import data, tables
 from dashboard.data import Choice
 
 FORMS = (
-    ("html", "Page", "text/html", "opens anywhere, offline"),
+    ("html", "Web page", "text/html", "opens anywhere, offline"),
     ("pdf", "PDF", "application/pdf", "a page a chart, text that can be selected"),
     ("pptx", "Slides", "application/vnd.openxmlformats-officedocument.presentationml.presentation", "a finding and its chart each"),
     ("zip", "Archive", "application/zip", "PNG, SVG, CSV, definitions and a manifest"),

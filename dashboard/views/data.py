@@ -43,7 +43,10 @@ st.caption("What checks of the data found, what it does to the numbers, and what
 if measures.quality.empty:
     st.success("No check found anything.", icon=":material/check:")
 else:
-    st.dataframe(measures.quality, hide_index=True, alt="What the checks found, what it does, what would mend it")
+    wide = {name: st.column_config.Column(width="large") for name in ("effect", "remedy")}
+    rows = {"rows": st.column_config.Column(width="small")}
+    told = "What the checks found, what it does, what would mend it"
+    st.dataframe(measures.quality, hide_index=True, column_config=wide | rows, alt=told)
     chosen = st.selectbox(
         "The rows behind", measures.quality["check"], index=None, placeholder="Choose one of the checks", key="check"
     )

@@ -54,9 +54,12 @@ with st.grid(2, min_column_width=420):
 
 st.header("Did such promises hold?", anchor=False)
 with st.grid(2, min_column_width=420):
-    with st.container(border=True, height="stretch", key="card_hit"):
+    with st.container(height="stretch", key="card_hit"):
         parts.tile(Tile(f"85 % promises for {ahead} weeks that held", "hit", "value", theme.rate), {"hit": hit}, {}, key="hit")
-        st.caption("It should be about 85 %. Far below that, the past is no guide to what comes: promise less, and look for why.")
+        st.caption(
+            "It should be about 85 %. Far below that, the past is no guide to what comes: promise less, and look for why. "
+            "Far above it, the past was steadier than its own spread: more could have been promised."
+        )
         if "not overlapping" in hit.said:
             apart = theme.many(int(hit.said["not overlapping"]), "separate period")
             st.caption(f"Neighbouring promises share most of their weeks: all of them together are {apart}.")

@@ -110,6 +110,8 @@ def outcome(found: tuple[Figure, Figure] | None, value: str, label: str) -> str:
     if found is None:
         return "It has not begun in the data yet."
     before, after = found
+    if not after.n:
+        return f"Too early to say: nothing has been counted for {label[:1].lower()}{label[1:]} since it began."
     change = compare(after, before, value)
     how = theme.written(value, after.unit)
     return (

@@ -110,6 +110,15 @@ def test_an_experiment_is_judged_by_its_before_and_after(look, own):
     assert "until 15 Nov 2026" in said(app)
 
 
+def test_of_an_experiment_that_only_begins_no_empty_numbers_are_told(look, own):
+    app = look("retro", own)
+    app.text_input(key="x_title").set_value("Pairs")
+    app.text_area(key="x_hypothesis").set_value("waiting gets shorter")
+    button(app, "Begin").click().run()  # on the last day of the data
+
+    assert "Too early to say&#58; nothing has been counted for change lead time, median since it began" in said(app)
+
+
 def chart():
     return delivery.deployment_frequency(pd.DataFrame({"week": WEEKS, "whole": True, "n": [1, 7, 0, 4, 9, 6, 2]}))
 

@@ -38,4 +38,4 @@ def test_its_charts_are_those_that_were_picked(look):
 
 def test_the_page_offers_all_four_forms(look):
     offered = [one for one in look("retro").get("download_button") if "pack" in one.key]
-    assert [one.label for one in offered] == ["Page", "PDF", "Slides", "Archive"]
+    assert [one.label for one in offered] == ["Web page", "PDF", "Slides", "Archive"]
