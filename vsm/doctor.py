@@ -65,7 +65,7 @@ def _store(read: Facts, runs: pd.DataFrame) -> Check:
 def _origins(read: Facts, config: Config) -> Iterator[Check]:
     """Facts of sources that the configuration does not have: nobody will ever take them back."""
     tables = [getattr(read, table) for table in read.counts()]
-    told = pd.concat([table["origin"] for table in tables], ignore_index=True).value_counts()
+    told = pd.concat([table["origin"].astype("str") for table in tables], ignore_index=True).value_counts()
     known = {*BY_HAND, *(source.name for source in config.sources)}
     for origin, count in told.items() if config.sources else ():
         if origin not in known:

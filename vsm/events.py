@@ -95,7 +95,7 @@ def _of_tickets(facts: Facts, people: People, links: Links, names: pd.Categorica
     first = moves[begins(moves["ticket"])]
     place = places(tickets["key"], first["ticket"])
     # A tracker does not record the first status; it is where the first move came from, else where the ticket still is.
-    begun = _taken(first["from_status"], place, tickets.index).where(place >= 0, tickets["status"])
+    begun = _taken(first["from_status"].astype("str"), place, tickets.index).where(place >= 0, tickets["status"])
     # A ticket that came from another tracker may have moved before it was created here.
     earliest = _taken(first["at"], place, tickets.index)
     since = tickets["created_at"].where(~(earliest < tickets["created_at"]), earliest)

@@ -120,6 +120,16 @@ def categories(values: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, dtype=category(pd.Index(names))), index=values.index)
 
 
+def shared(columns: Sequence[pd.Series]) -> list[pd.Series]:
+    """Columns of text as categories that all of them have; those that share theirs already as they are."""
+    first = columns[0].dtype
+    if isinstance(first, pd.CategoricalDtype) and first.categories.dtype == "str" and all(one.dtype == first for one in columns):
+        return list(columns)
+    each = [column.astype("str") for column in columns]
+    told = category(pd.concat(each, ignore_index=True).dropna().unique().tolist())
+    return [column.astype(told) for column in each]
+
+
 def recoded(values: pd.Series, name: Callable[[str], str | None]) -> pd.Series:
     """A column of text with other names for the same, as categories; several may become one, or missing."""
     codes, old = coded(values)

@@ -142,8 +142,8 @@ def _statuses_then(tickets: pd.DataFrame, transitions: pd.DataFrame, now: pd.Tim
     """Tickets with the status that they had then: what their last move came to, else what their next one left."""
     moves = chained(transitions[among(transitions["ticket"], tickets["key"])])
     after = moves["at"] > now
-    coming = moves[after].drop_duplicates("ticket").set_index("ticket")["from_status"]
-    gone = moves[~after].drop_duplicates("ticket", keep="last").set_index("ticket")["to_status"]
+    coming = moves[after].drop_duplicates("ticket").set_index("ticket")["from_status"].astype("str")
+    gone = moves[~after].drop_duplicates("ticket", keep="last").set_index("ticket")["to_status"].astype("str")
     moved = among(tickets["key"], set(coming.index))
     then = looked_up(tickets["key"], gone).fillna(looked_up(tickets["key"], coming))
     return tickets.assign(status=tickets["status"].mask(moved, then))

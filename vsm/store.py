@@ -445,12 +445,23 @@ def finish_harvest(
 
 # Reading. ----------------------------------------------------------------------------------------
 
+# Text with few names in millions of rows, as categories: a number each. Columns of one group are compared, so they share theirs.
+FEW: dict[str, tuple[tuple[str, ...], ...]] = {
+    "transitions": (("from_status", "to_status"), ("actor",), ("team",)),
+    "ticket_changes": (("field",), ("actor",)),
+}
+
+
+def few(table: type[Fact]) -> tuple[tuple[str, ...], ...]:
+    """The groups of a table's columns that are categories."""
+    return (*FEW.get(str(table.__tablename__), ()), ("origin",))
+
 
 @dataclass(frozen=True)
 class Facts:
     """Every fact table as a frame: columns as in `models.columns`, and origin. Always there, always typed.
 
-    Times are datetime64[us, UTC], numbers Int64, text str; missing is NaT, NA or NaN.
+    Times are datetime64[us, UTC], numbers Int64, text str, of few names (`FEW`) category; missing is NaT, NA or NaN.
     """
 
     tickets: "pd.DataFrame"
@@ -499,9 +510,15 @@ def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
     """The frame with the types of the table's columns, also where it is empty or a column has nothing."""
     import pandas as pd
 
+    from vsm.frames import shared
+
     ready: dict[str, pd.Series[Any]] = {}
+    for names in few(table):
+        ready |= zip(names, shared([frame[name] for name in names]), strict=True)
     for name in [*models.columns(table), "origin"]:
-        what = kind(table, name) if name != "origin" else "text"
+        if name in ready:
+            continue
+        what = kind(table, name)
         column, wanted = frame[name], {"time": "datetime64[us, UTC]", "number": "Int64"}.get(what, "str")
         if column.dtype == wanted:
             ready[name] = column
@@ -509,7 +526,7 @@ def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
             ready[name] = pd.to_datetime(column, utc=True, format="ISO8601").astype(wanted)
         else:
             ready[name] = column.astype(wanted)
-    return pd.DataFrame(ready, index=frame.index)
+    return pd.DataFrame({name: ready[name] for name in frame.columns if name in ready}, index=frame.index)
 
 
 def facts(engine: Engine) -> Facts:
@@ -607,6 +624,11 @@ def _from_arrow(read: Any, table: type[Fact]) -> "pd.DataFrame":
         if what == "time":
             column = column.cast(pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
         ready[name] = column.cast({"text": pa.string(), "number": pa.int64()}.get(what, column.type))
+    for names in few(table):
+        chunks = [ready[name].chunks for name in names]
+        coded = pa.chunked_array([chunk for some in chunks for chunk in some], pa.string()).dictionary_encode().chunks
+        for name, some in zip(names, chunks, strict=True):
+            ready[name], coded = pa.chunked_array(coded[: len(some)]), coded[len(some) :]
     frame = pa.table(ready).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return typed(frame, table)
 

@@ -145,12 +145,12 @@ def _reached(facts: Facts) -> list[str]:
     """The statuses in the order in which tickets reach them, by the mean share of a ticket's path that lies before."""
     moves = facts.transitions.sort_values(["ticket", "at"], kind="stable")
     first = moves.drop_duplicates("ticket")
-    begun = pd.DataFrame({"ticket": first["ticket"], "status": first["from_status"], "place": 0.0}).dropna()
+    begun = pd.DataFrame({"ticket": first["ticket"], "status": first["from_status"].astype("str"), "place": 0.0}).dropna()
     still = facts.tickets.loc[~among(facts.tickets["key"], moves["ticket"]), ["key", "status"]]
     still = still.set_axis(["ticket", "status"], axis=1).assign(place=0.0).dropna()
     place = moves.groupby("ticket").cumcount() + 1
     length = moves.groupby("ticket")["at"].transform("size")
-    path = pd.DataFrame({"ticket": moves["ticket"], "status": moves["to_status"], "place": place / length})
+    path = pd.DataFrame({"ticket": moves["ticket"], "status": moves["to_status"].astype("str"), "place": place / length})
     seen = pd.concat([begun, path, still]).drop_duplicates(["ticket", "status"])
     if seen.empty:
         return []

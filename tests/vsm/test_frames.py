@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm.frames import among, begins, categories, coded, kept, looked_up, named, places, recoded, stacked
+from vsm.frames import among, begins, categories, coded, kept, looked_up, named, places, recoded, shared, stacked
 
 TEXT = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "c", "A", ""])), max_size=12)
 EVERY = settings(deadline=None, max_examples=60)
@@ -41,6 +41,13 @@ def test_names_may_become_one_or_missing(kind: str) -> None:
     told = recoded(column(["ann", "bob", None, "cid"], kind), {"ann": "Ann", "bob": "Ann", "cid": None}.__getitem__)
     assert told.astype("str").fillna("-").tolist() == ["Ann", "Ann", "-", "-"]
     assert told.index.tolist() == [3, 4, 5, 6]
+
+
+def test_columns_that_share_their_names_can_be_compared() -> None:
+    was, is_ = shared([pd.Series(["A", None, "B"], dtype="str"), pd.Series(["A", "C", "C"], dtype="str")])
+    assert (was.cat.categories.tolist(), was.dtype) == (["A", "B", "C"], is_.dtype)
+    assert (was != is_).tolist() == [False, True, True]
+    assert shared([was, is_])[0] is was
 
 
 def test_frames_one_under_the_other_have_the_names_of_all() -> None:

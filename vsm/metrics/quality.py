@@ -9,7 +9,7 @@ import pandas as pd
 
 from vsm import pipeline, workflow
 from vsm.events import chained
-from vsm.frames import among, begins, kept, looked_up, places, recoded, taken
+from vsm.frames import among, begins, kept, looked_up, places, recoded, shared, taken
 from vsm.levels import Families
 from vsm.links import Links
 from vsm.metrics.blocked import flags
@@ -134,15 +134,16 @@ def _of_histories(flow: Flow) -> Iterator[Finding]:
 
 def _of_chains(path: pd.DataFrame, tickets: pd.DataFrame) -> Iterator[Finding]:
     """Whether each history is whole: `path` in the order of its chain."""
-    first, before = begins(path["ticket"]), path["to_status"].shift()
-    broken = ~first & path["from_status"].notna() & (before != path["from_status"])
+    first, (after, left) = begins(path["ticket"]), shared([path["to_status"], path["from_status"]])
+    before = after.shift()
+    broken = ~first & left.notna() & (before != left)
     yield Finding(
         "transitions that do not begin where the last one ended",
-        _moves(path[broken].assign(before=before[broken]), "before"),
+        _moves(path[broken].assign(before=before[broken].astype("str")), "before"),
         "a change of status is missing: time counts for the stage before it",
         "collect these tickets' histories again in full",
     )
-    last = path[np.append(first[1:], True)[: len(path)]].set_index("ticket")["to_status"]
+    last = path[np.append(first[1:], True)[: len(path)]].set_index("ticket")["to_status"].astype("str")
     ended = looked_up(tickets["key"], last)
     apart = tickets["status"].notna() & ended.notna() & (tickets["status"] != ended)
     yield Finding(
@@ -154,7 +155,7 @@ def _of_chains(path: pd.DataFrame, tickets: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _moves(moves: pd.DataFrame, *more: str) -> pd.DataFrame:
-    return moves[["ticket", "at", "from_status", "to_status", *more]]
+    return moves[["ticket", "at", "from_status", "to_status", *more]].astype({"from_status": "str", "to_status": "str"})
 
 
 def _of_items(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
