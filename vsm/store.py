@@ -7,6 +7,8 @@ whole tables through Arrow. pandas is imported only where frames are made, since
 
 import hashlib
 import json
+import threading
+import weakref
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -532,7 +534,7 @@ def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
 def facts(engine: Engine) -> Facts:
     """All facts as frames, from one state of the store even while a harvest writes."""
     path = _file(engine)
-    return Facts(**(_by_arrow(path) if path is not None else _by_cursor(engine)))
+    return Facts(**(_by_arrow(engine, path) if path is not None else _by_cursor(engine)))
 
 
 def _query(table: type[Fact]) -> tuple[list[str], Any]:
@@ -541,20 +543,68 @@ def _query(table: type[Fact]) -> tuple[list[str], Any]:
     return names, sa.select(*(target.c[name] for name in names)).order_by(*target.primary_key)
 
 
-def _by_arrow(path: Path) -> dict[str, "pd.DataFrame"]:
+class _Readers:
+    """The Arrow driver's connections to the file of one engine: one that sees who writes, two to read with.
+
+    They are closed only after the engine's own. The driver brings its own SQLite, and POSIX drops all locks of a process
+    on a file when any copy closes it: an engine that goes on without its lock may find its log deleted by the next program
+    that looks, and write where nobody reads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._open, self.lock = path, list[Any](), threading.Lock()
+
+    def connections(self) -> list[Any]:
+        """The three, opened when they are first asked for."""
+        from adbc_driver_sqlite import dbapi
+
+        while len(self._open) < 3:
+            file = f"file:{quote(str(self._path.resolve()))}?mode=ro"
+            self._open.append(dbapi.connect(file, autocommit=not self._open))
+        return self._open
+
+    def rest(self) -> None:
+        """End what is read, so that nobody's log grows for it."""
+        for connection in self._open[1:]:
+            connection.rollback()
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            self._open.pop().close()
+
+
+_READERS: "weakref.WeakKeyDictionary[Engine, _Readers]" = weakref.WeakKeyDictionary()
+
+
+def _readers(engine: Engine, path: Path) -> _Readers:
+    """The readers of an engine; they end when it is disposed of, or gone."""
+    if engine not in _READERS:
+        readers = _READERS[engine] = _Readers(path)
+        event.listen(engine, "engine_disposed", lambda _: readers.close())
+        weakref.finalize(engine, readers.close)
+    return _READERS[engine]
+
+
+def _by_arrow(engine: Engine, path: Path) -> dict[str, "pd.DataFrame"]:
     """Every table. Raises StoreError where the store cannot be read now."""
     from adbc_driver_sqlite import dbapi
 
+    readers = _readers(engine, path)
     try:
-        return _two_at_a_time(path)
+        with engine.connect(), readers.lock:  # a connection of the engine's own, so that its lock outlives the readers'
+            try:
+                return _two_at_a_time(readers)
+            finally:
+                readers.rest()
     except dbapi.Error as error:
         raise StoreError(f"the store {path} cannot be read now ({error}): see that no other program holds it") from None
 
 
-def _two_at_a_time(path: Path) -> dict[str, "pd.DataFrame"]:
+def _two_at_a_time(readers: _Readers) -> dict[str, "pd.DataFrame"]:
     """Every table, the big ones first: SQLite's and Arrow's own work leaves Python's lock to others."""
     with ExitStack() as stack:
-        cursors = _of_one_state(path, stack)
+        cursors = _of_one_state(readers, stack)
         rows = {name: _number(cursors[0], _counted(table)) for name, table in TABLES.items()}
         free: SimpleQueue[Any] = SimpleQueue()
         for cursor in cursors:
@@ -573,19 +623,13 @@ def _two_at_a_time(path: Path) -> dict[str, "pd.DataFrame"]:
     return {name: frames[name] for name in TABLES}
 
 
-def _of_one_state(path: Path, stack: ExitStack) -> list[Any]:
+def _of_one_state(readers: _Readers, stack: ExitStack) -> list[Any]:
     """Cursors of two connections that see the same state of the store; of one where others write without a pause."""
-    from adbc_driver_sqlite import dbapi
-
-    def cursor(autocommit: bool) -> Any:
-        connection = dbapi.connect(f"file:{quote(str(path.resolve()))}?mode=ro", autocommit=autocommit)
-        return stack.enter_context(stack.enter_context(connection).cursor())
-
-    watch = cursor(autocommit=True)
+    watch, *found = (stack.enter_context(connection.cursor()) for connection in readers.connections())
     for _ in range(STATES):
+        readers.rest()
         before = _number(watch, "PRAGMA data_version")
         # Without autocommit the first read opens a transaction: all that is read after it is of one state.
-        found = [cursor(autocommit=False), cursor(autocommit=False)]
         for one in found:
             _number(one, _counted(models.Harvest))
         if _number(watch, "PRAGMA data_version") == before:  # nobody has written between the two

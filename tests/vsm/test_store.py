@@ -465,7 +465,7 @@ def full_row(table: str, key: int, sparse: bool) -> dict[str, Any]:
 def test_arrow_and_a_cursor_read_the_same(engine: Engine, tmp_path: Path, sparse: list[bool]) -> None:
     for name in TABLES:
         save(engine, *(full_row(name, key, bare) for key, bare in enumerate(sparse)), table=name)
-    by_arrow, by_cursor = store._by_arrow(tmp_path / "vsm.db"), store._by_cursor(engine)
+    by_arrow, by_cursor = store._by_arrow(engine, tmp_path / "vsm.db"), store._by_cursor(engine)
     assert list(by_arrow) == list(by_cursor) == list(TABLES)
     for name in TABLES:
         pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
