@@ -234,7 +234,7 @@ def may_follow(url: str) -> bool:
 
 
 CSS = """
-.board { overflow-x: auto; padding: 2px 2px 10px; container-type: inline-size;
+.board { overflow-x: auto; position: relative; padding: 2px 2px 10px; container-type: inline-size;
   font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; line-height: 1.35; }
 .board:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; border-radius: 10px; }
 .board p, .board h3, .board ul { margin: 0; padding: 0; }

@@ -41,8 +41,9 @@ def line(choice: Choice, streams: list[tuple[str, Measures]]) -> Asked:
         )  # fmt: skip
         stage = st.selectbox("Stage", [ANY_STAGE, *stages], key="in_stage", bind="query-params", width=160)
         kind = st.selectbox("Type", [ANY_TYPE, *types], key="type", bind="query-params", width=140)
-        marks = st.pills("Only", boards.MARKS, selection_mode="multi", key="only", bind="query-params", width="stretch")
         lanes = st.selectbox("Lanes", list(LANES), key="lanes", bind="query-params", width=130)
+    # On a line of its own: beside the others it would not wrap on a narrow screen.
+    marks = st.pills("Only", boards.MARKS, selection_mode="multi", key="only", bind="query-params")
     wanted = Wanted(
         words=words or "", stage="" if stage in (ANY_STAGE, None) else stage, type="" if kind in (ANY_TYPE, None) else kind,
         marks=tuple(marks or ()),

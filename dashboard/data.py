@@ -113,7 +113,7 @@ def config() -> Config:
     """The configuration, read anew whenever its file is another: an edited vsm.toml shows at once. Raises ConfigError."""
     path = os.environ.get(CONFIG)
     try:
-        found = Path(path or "vsm.toml").absolute()
+        found = Path(path or "vsm.toml")
         at = found.stat()
     except OSError:  # there is none, or it cannot be read: the reader says what that means
         return configuration.load(Path(path) if path else None)
