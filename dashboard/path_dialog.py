@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import data, parts, tables, theme
 from dashboard.charts.path import timeline
+from dashboard.charts.spec import specification
 from dashboard.parts import text
 from vsm.path import Path
 
@@ -94,7 +95,7 @@ def _drawing(way: Path, zone: str) -> None:
     if chart is None:
         st.info("Nothing is known of when it did what.", icon=":material/event_busy:")
         return
-    st.altair_chart(chart, width="stretch", key="path_timeline", alt=f"Timeline of {way.key}: {_said(way)}")
+    st.vega_lite_chart(spec=specification(chart), width="stretch", key="path_timeline", alt=f"Timeline of {way.key}: {_said(way)}")
     with st.expander("The same as a table"):
         spans = way.spans.assign(to=way.spans["to"])[["lane", "row", "name", "kind", "from", "to", "hours", "said", "url", "rule"]]
         parts.rows_of(spans, f"path_spans_{way.key}", "Nothing is known of when it did what.")
