@@ -160,7 +160,7 @@ def distribution(asked: Asked) -> Told:
 PAGE = "flow"
 ENTRIES = (
     Entry("cumulative_flow", "Cumulative flow", PAGE, cumulative, mapped=True, dated=True),
-    Entry("cycle_time", "Cycle time of finished items", PAGE, cycle_times, mapped=True),
+    Entry("cycle_time", "Cycle time of finished items", PAGE, cycle_times, mapped=True, dated=True),
     Entry("ageing_wip", "Age of work in progress", PAGE, ageing, mapped=True),
     Entry("throughput", "Throughput", PAGE, throughput, mapped=True, dated=True),
     Entry("stage_dwell", "Time in each stage", PAGE, dwell, mapped=True),
