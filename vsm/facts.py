@@ -370,6 +370,7 @@ def _cells(column: "pd.Series", what: str) -> list[str]:
         return [_shown_time(time) for time in column.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(str)]
     if what == "number":
         return [str(value) for value in column.to_numpy(dtype=object, na_value="")]
+    column = column.astype("str")  # names that are few are kept as numbers
     # Python's csv writer leaves a lone carriage return unquoted, and then reads it as the end of the row.
     special = column.str.contains('[",\r\n]', na=False)
     quoted = '"' + column.str.replace('"', '""', regex=False) + '"'

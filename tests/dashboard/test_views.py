@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data, parts, tables, theme
 from dashboard.data import Choice
+from dashboard.words import dated
 from vsm import figures, report
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
@@ -160,7 +161,7 @@ def test_every_tile_explains_itself(look):
     app.button(key="explain_change_fail_rate_value_").click().run()
 
     assert [*app.exception, *app.error] == []
-    assert figure.rule in words(app)
+    assert dated(figure.rule) in words(app)
     assert figure.definition in words(app)
     assert figure.n in [len(frame.value) for frame in app.dataframe]
     assert [tab.label for tab in app.tabs] == [f"Counted ({figure.n})", f"Left out ({len(figure.left_out)})"]

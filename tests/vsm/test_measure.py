@@ -95,9 +95,9 @@ def test_the_recent_visits_tell_what_all_visits_tell(flow):
         assert len(some) < len(every)
         for metric in (flows.wip, flows.flow_efficiency, handoffs.handoffs, rework.rework):
             both = [metric(visits, one.items, scope) for visits in split]
-            for whole, part in [
-                (getattr(both[0], name, both[0]), getattr(both[1], name, both[1])) for name in ("per_item", "items")
-            ]:
+            # Those that tell more than a figure hold it as what an item has, or as the items.
+            figures = [getattr(one, "per_item", getattr(one, "items", one)) for one in both]
+            for whole, part in [figures]:
                 assert (part.values, part.n, part.rule) == (whole.values, whole.n, whole.rule)
                 pd.testing.assert_frame_equal(part.rows, whole.rows)
                 pd.testing.assert_frame_equal(part.left_out, whole.left_out)
