@@ -120,23 +120,11 @@ def explain(metric: str | None, form: str, **options: Any) -> None:
         click.echo(explanations.text(figure, people, privacy), nl=False)
 
 
-def measured(
-    store: str,
-    config: Path | None,
-    stream: str | None,
-    application: str | None,
-    team: str | None,
-    start: str | None,
-    end: str | None,
-    definition: Any,
-    policy: Any,
-    level: Any = None,
-    pseudonyms: bool = False,
-) -> "tuple[Any, pd.DataFrame]":
-    """The measures of the scope that options name, and the store's harvests. Raises UsageError for a scope that is none."""
+def measured(definition: Any, policy: Any, **options: Any) -> "tuple[Any, pd.DataFrame]":
+    """The measures of the scope that options name (those of `asked`), and the store's harvests. Raises UsageError as that does."""
     from vsm import measure
 
-    flow, scope, harvests = asked(store, config, stream, application, team, start, end, level, pseudonyms)
+    flow, scope, harvests = asked(**options)
     try:
         return measure.measure(flow, scope, policy, definition), harvests
     except ValueError as error:

@@ -1,12 +1,16 @@
 """What the charts of Forecast say: how many, when, whether such promises held, and the weeks that they are drawn from."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
+
+import pandas as pd
 
 from dashboard import theme
 from dashboard.charts import forecast as charts
 from dashboard.charts.entry import Asked, Entry, Told, columns
 from vsm.metrics import forecast
 from vsm.metrics.shifts import looks, shifts
+from vsm.scope import Scope
 
 SURE = (("p50", "50 % sure"), ("p85", "85 % sure"), ("p95", "95 % sure"))
 
@@ -88,7 +92,8 @@ def limits(asked: Asked) -> Told:
     )
 
 
-def _of(asked: Asked) -> tuple:  # type: ignore[type-arg]
+def _of(asked: Asked) -> tuple[pd.DataFrame, Scope, ZoneInfo]:
+    """What every forecast is made from: items, the scope, the reporting zone."""
     return asked.measures.items, asked.measures.scope, asked.measures.flow.config.zone
 
 

@@ -7,6 +7,7 @@ from pptx import Presentation
 from pptx.dml.color import RGBColor
 from pptx.presentation import Presentation as Slides
 from pptx.slide import Slide
+from pptx.table import _Cell
 from pptx.util import Emu, Inches, Pt
 
 from dashboard import theme
@@ -103,9 +104,9 @@ def _numbers(slides: Slides, pack: Pack, first: int) -> None:
     _foot(slide, pack)
 
 
-def _cell(cell: object, words: str, bold: bool = False) -> None:
-    cell.text = _plain(words)  # type: ignore[attr-defined]
-    for paragraph in cell.text_frame.paragraphs:  # type: ignore[attr-defined]
+def _cell(cell: _Cell, words: str, bold: bool = False) -> None:
+    cell.text = _plain(words)
+    for paragraph in cell.text_frame.paragraphs:
         for run in paragraph.runs:
             run.font.size, run.font.bold = Pt(12), bold
 
