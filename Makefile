@@ -51,7 +51,7 @@ lock: $(VENV)/test.stamp  ## pin the versions anew
 	$(VENV)/bin/python -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --extra build \
 	    pyproject.toml --output-file requirements/run.txt
-	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --extra build --extra test \
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --extra build --extra warehouse --extra test \
 	    --constraint requirements/run.txt pyproject.toml --output-file requirements/test.txt
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 
