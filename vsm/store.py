@@ -7,6 +7,7 @@ whole tables through Arrow. pandas is imported only where frames are made, since
 
 import hashlib
 import json
+import logging
 import threading
 import weakref
 import zlib
@@ -132,9 +133,16 @@ def _migrate(engine: Engine) -> None:
     if not tables:
         _found(engine)
         return
-    from vsm import migrations  # alembic takes a tenth of a second, and a store that is new or up to date does not need it
+    from vsm import (
+        migrations,
+        store_copy,
+    )  # alembic takes a tenth of a second, and a store that is new or up to date does not need it
 
+    kept = store_copy.before_upgrade(engine, str(version))
     migrations.upgrade(engine)
+    if kept is not None:
+        told = "the store %s was brought to version %s; %s is a copy of how it was"
+        logging.getLogger("vsm").warning(told, engine.url, VERSION, kept)
 
 
 def _found(engine: Engine) -> None:

@@ -7,12 +7,12 @@ from alembic.config import Config
 from sqlalchemy.engine import Engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the store to the newest schema, all steps in one transaction."""
+def upgrade(engine: Engine, version: str = "head") -> None:
+    """Bring the store to the newest schema, or to an older one that is named, all steps in one transaction."""
     with engine.connect() as plain:
         connection = plain.execution_options(writes=True)
         with connection.begin():
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent))
             config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
+            alembic.command.upgrade(config, version)
