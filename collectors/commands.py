@@ -1,6 +1,7 @@
 """The command `vsm collect`: which sources, since when, and what came of it."""
 
 import gc
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from collectors.progress import on_a_terminal, watcher
 from collectors.progress_file import Record, Recorded, recorded
 from collectors.sources import collectors
 from vsm import sqlite_store
-from vsm.cli import common
+from vsm.cli import common, say
 from vsm.config import Config, Source, load
 from vsm.errors import UsageError, WorkError
 
@@ -131,10 +132,9 @@ def _configured(config: Config, asked: tuple[str, ...]) -> Config:
     if config.sources:
         return config
     if config.path is None and _is_clone(config.folder) and set(asked) <= {"git"}:
-        click.echo(
+        say(
             "no vsm.toml here: this folder is a git clone and is taken as the only source, its tags that look like"
-            " versions (v1.2.3, 1.2.3) as deployments to production",
-            err=True,
+            " versions (v1.2.3, 1.2.3) as deployments to production"
         )
         return config.model_copy(
             update={"sources": (Source(kind="git", name="git", keys={"path": ".", "release_tags": VERSIONS}),)}
@@ -178,7 +178,11 @@ def _tell(outcome: "Outcome") -> None:
     end = "" if outcome.error is None else ", then it stopped" if outcome.until else ", then it failed"
     click.echo(f"{outcome.source}: {outcome.scope}: {news}{asked}{end}" if outcome.scope else f"{outcome.source}: failed")
     for warning in outcome.warnings:
-        click.echo(f"note: {outcome.source}: {warning}", err=True)
+        say(f"note: {outcome.source}: {warning}", source=outcome.source)
+    if os.environ.get("VSM_LOG") == "json":
+        counts = {"rows": sum(outcome.read.values()), "changed": outcome.changed, "new": outcome.new, "gone": outcome.gone}
+        how = {"source": outcome.source, "requests": outcome.requests, "seconds": round(outcome.seconds, 3)}
+        say(outcome.error or "harvested", wrong=outcome.error is not None, **how, **counts)
 
 
 def _fail(failed: list["Outcome"], of: int) -> None:
@@ -215,7 +219,7 @@ def rebuild(sources: tuple[str, ...], store: str, config: Path | None) -> None:
         for one in done:
             if one.busy:
                 said = "a harvest of it runs, or was killed: nothing was taken back; rebuild again after the next one"
-                click.echo(f"note: {one.source}: {said}", err=True)
+                say(f"note: {one.source}: {said}", source=one.source)
             if one.told is None:
                 click.echo(f"{one.source}: keeps no raw records; told again by: vsm collect {shlex.quote(one.source)} --full")
             else:

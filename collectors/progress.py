@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import click
-
 from collectors.base import Page
+from vsm.cli import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -81,17 +80,17 @@ class Lines:
     def begins(self, source: str, scope: str) -> None:
         """A source's turn has come."""
         self.pace = Pace()
-        _say(f"{source}: {scope or 'asking'}")
+        say(f"{source}: {scope or 'asking'}")
 
     def page(self, source: str, page: Page) -> None:
         """A page has been saved."""
         total = f" of {page.total:,}" if page.total is not None else ""
         pace = self.pace.told(page.done, page.total)
-        _say(f"{source}: {page.doing or 'saved'}, {page.done:,}{total}{f' ({pace})' if pace else ''}")
+        say(f"{source}: {page.doing or 'saved'}, {page.done:,}{total}{f' ({pace})' if pace else ''}")
 
     def ends(self, outcome: "Outcome") -> None:
         """A source is done, or has failed."""
-        _say(f"{outcome.source}: {_ended(outcome)}")
+        say(f"{outcome.source}: {_ended(outcome)}")
 
 
 class Bars:
@@ -126,7 +125,3 @@ class Bars:
 def _ended(outcome: "Outcome") -> str:
     how = "done" if outcome.error is None else "failed" if outcome.until is None else "parked"
     return f"{how} in {outcome.seconds:.1f} s"
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

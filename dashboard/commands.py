@@ -9,7 +9,7 @@ from urllib.error import URLError
 
 import click
 
-from vsm.cli import common
+from vsm.cli import common, say
 from vsm.config import load
 from vsm.errors import UsageError
 
@@ -30,7 +30,7 @@ def dashboard(port: int, store: str, config: Path | None) -> None:
     if why_not is not None:
         raise UsageError(f"port {port} cannot be used ({why_not}): give another --port")
     # Behind an @ there are no keys and names of accounts.
-    click.echo(f"Serving the dashboard of {store.rpartition('@')[2]} on http://localhost:{port} (stop it with Ctrl-C)", err=True)
+    say(f"Serving the dashboard of {store.rpartition('@')[2]} on http://localhost:{port} (stop it with Ctrl-C)")
     environment = os.environ | {"VSM_STORE": store} | ({"VSM_CONFIG": str(config)} if config else {})
     # The rest of the server's options lie beside it, in .streamlit/config.toml. Without -P a folder
     # in the working folder that is called like one of our packages would be taken for it.

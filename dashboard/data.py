@@ -407,6 +407,17 @@ def news() -> tuple[int, int] | None:
     return file, changed
 
 
+def why_not_ready() -> str | None:
+    """Why pages cannot be drawn (a wrong configuration, a store that cannot be read); None where they can, and be it empty."""
+    try:
+        _seen()
+    except NothingYet:
+        return None
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def sources() -> tuple[str, ...]:
     """The names of the sources that are configured. Raises ConfigError."""
     return tuple(one.name for one in config().sources)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import api
+from dashboard import api, ready
+from vsm import logs
+
+logs.begin()
 
 
 def broken(error: Exception) -> bool:
@@ -15,4 +18,4 @@ def broken(error: Exception) -> bool:
     return True
 
 
-app = st.App(Path(__file__).parent / "app.py", routes=api.routes(), on_script_error=broken)
+app = st.App(Path(__file__).parent / "app.py", routes=[*api.routes(), *ready.routes()], on_script_error=broken)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from vsm import backup as backups
-from vsm.cli import common
+from vsm.cli import common, say
 from vsm.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def backup(file: Path, force: bool, store: str, config: Path | None) -> None:
     made = backups.backup(store, file, at=datetime.now(UTC), force=force)
     click.echo(f"{file}: {_said(made)}, checked")
     if not made.key:
-        click.echo("The key of people's handles is not in it: keep what [privacy] key names with it", err=True)
+        say("The key of people's handles is not in it: keep what [privacy] key names with it")
 
 
 @click.command()
@@ -41,7 +41,7 @@ def restore(file: Path, check: bool, force: bool, store: str, config: Path | Non
     # Behind an @ there are no keys and names of accounts.
     click.echo(f"{store.rpartition('@')[2]}: {_said(found)}, restored")
     if not found.key:
-        click.echo("The backup has no key of people's handles: see that [privacy] key names the one that made them", err=True)
+        say("The backup has no key of people's handles: see that [privacy] key names the one that made them")
 
 
 def _said(held: backups.Backup) -> str:

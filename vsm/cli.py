@@ -107,6 +107,10 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status."""
     out = sys.stdout
     try:
+        if os.environ.get("VSM_LOG"):
+            from vsm import logs  # a short run has nothing to log, and Python's logging takes time to load
+
+            logs.begin()
         status = vsm.main(arguments, standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as done:
@@ -119,7 +123,7 @@ def run(arguments: list[str] | None = None) -> int:
     except WorkError as error:
         return _told(error, 1)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("vsm: stopped", err=True)
+        say("vsm: stopped", wrong=True, status=130)
         return 130
     except (BrokenPipeError, SystemExit) as left:
         # Whoever read our output has gone (`vsm report | head`): nothing is wrong. click says so by putting another
@@ -132,6 +136,16 @@ def run(arguments: list[str] | None = None) -> int:
         return _told(WorkError(f"the output cannot be written: {error.strerror or error}"), 1)
 
 
+def say(sentence: str, *, wrong: bool = False, **more: Any) -> None:
+    """Tell on standard error what is going on, or wrong; where VSM_LOG asks for JSON as a record, with `more` in it."""
+    if os.environ.get("VSM_LOG") != "json":
+        click.echo(sentence, err=True)
+        return
+    import logging
+
+    logging.getLogger("vsm").log(logging.ERROR if wrong else logging.INFO, "%s", sentence.removeprefix("vsm: "), extra=more)
+
+
 def _told(error: Exception, status: int) -> int:
-    click.echo(f"vsm: {error}", err=True)
+    say(f"vsm: {error}", wrong=True, status=status)
     return status

@@ -12,7 +12,7 @@ import click
 from vsm import cdevents
 from vsm import event as events
 from vsm import store as stores
-from vsm.cli import common
+from vsm.cli import common, say
 from vsm.errors import WorkError
 from vsm.event import COMMITS, INPUT, KINDS, Event, EventError, Kind
 from vsm.models import RESULTS, RowError, columns, kind, required
@@ -201,7 +201,7 @@ def _take(store: str, told: list[events.Told]) -> None:
     now = datetime.now(UTC)
     ours, left = cdevents.translated(told)
     if left:
-        click.echo(f"vsm: {cdevents.said(left)}", err=True)
+        say(f"vsm: {cdevents.said(left)}")
     if not ours:
         return
     found = events.checked(ours, now)
