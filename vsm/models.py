@@ -446,6 +446,32 @@ class FutureState(Table, table=True):
     created_by: str | None = None
 
 
+class ApiToken(Table, table=True):
+    """A key with which a program reads the dashboard's interface; only a hash of it is kept. ``streams``: None for all."""
+
+    __tablename__ = "api_tokens"
+    id: str = Field(primary_key=True)  # stands in the token, in the open
+    name: str
+    role: str = "viewer"
+    streams: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    sha256: str
+    created_at: datetime
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class AuditEntry(Table, table=True):
+    """Who did what, and when: an edit, an export, a sign-in, a harvest's start, a token. Only ever added to."""
+
+    __tablename__ = "audit"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime
+    who: str  # an account of the sign-in, "token NAME", or "this machine" where nobody signs in
+    what: str
+    about: str | None = None
+
+
 # The border: what a row must be before it is a fact. ---------------------------------------------
 
 

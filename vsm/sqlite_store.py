@@ -25,7 +25,7 @@ from vsm.rows import SELDOM_TOLD, Kind, Shape, gathered, written
 if TYPE_CHECKING:
     from vsm.models import Fact
 
-VERSION = "0003"  # the newest migration in vsm/migrations/versions
+VERSION = "0004"  # the newest migration in vsm/migrations/versions
 NEWEST = Path(__file__).parent / "migrations" / "newest.sql"  # what all of them make: python -m vsm.store > newest.sql
 SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 KINDS: dict[str, Kind] = {"VARCHAR": "text", "DATETIME": "time", "INTEGER": "number"}

@@ -41,7 +41,7 @@ from vsm.sqlite_store import VERSION as VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-KNOWN = ("0001", "0002", "0003")  # every migration that this program has
+KNOWN = ("0001", "0002", "0003", "0004")  # every migration that this program has
 STATES = 5  # attempts to open two connections between which nobody writes
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 DEFAULT_URL = "sqlite:///vsm.db"

@@ -1,3 +1,23 @@
+CREATE TABLE api_tokens (
+	id VARCHAR NOT NULL,
+	name VARCHAR NOT NULL,
+	role VARCHAR NOT NULL,
+	streams JSON,
+	sha256 VARCHAR NOT NULL,
+	created_at DATETIME NOT NULL,
+	created_by VARCHAR,
+	expires_at DATETIME,
+	revoked_at DATETIME,
+	PRIMARY KEY (id)
+);
+CREATE TABLE audit (
+	id INTEGER NOT NULL,
+	at DATETIME NOT NULL,
+	who VARCHAR NOT NULL,
+	what VARCHAR NOT NULL,
+	about VARCHAR,
+	PRIMARY KEY (id)
+);
 CREATE TABLE build_stages (
 	uid VARCHAR NOT NULL,
 	build VARCHAR NOT NULL,
