@@ -20,6 +20,7 @@ MAY_IMPORT = {
 SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
 SQL_ROOM = (
     "vsm/audit.py",
+    "vsm/erasure.py",
     "vsm/journal.py",
     "vsm/migrations/",
     "vsm/models.py",
@@ -37,6 +38,7 @@ CLOCK_ROOM = (
     "dashboard/data.py",
     "vsm/access_commands.py",
     "vsm/backup_commands.py",
+    "vsm/erase_commands.py",
     "vsm/event_commands.py",
     "vsm/facts_commands.py",
 )

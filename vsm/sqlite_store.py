@@ -81,7 +81,8 @@ def open_store(path: Path) -> Engine | None:
         if (version := _version(connection)) is None:
             _found(connection)
             version = _version(connection)
-        if version == VERSION:
+        # Where somebody asked to be forgotten, every row must be looked at.
+        if version == VERSION and not connection.execute("SELECT 1 FROM cursors WHERE source = 'erased'").fetchone():
             return Engine(connection)
     except sqlite3.Error:
         pass

@@ -33,6 +33,7 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
 
 from vsm import models, sqlite_store
+from vsm.erased import CURSOR, Erased
 from vsm.errors import UsageError
 from vsm.models import TABLES, Fact, kind, uid, validate
 from vsm.rows import Shape, gathered
@@ -182,7 +183,7 @@ def save(
     With `fill` a row may only fill what is missing in one that is there from another source. Of
     several rows with one key the last one counts. Raises models.RowError for a row that cannot be a fact.
     """
-    table, rows = _fact(table), list(rows)
+    table, rows = _fact(table), _without(connection, _fact(table), rows)
     quick = rows and connection.dialect.name == "sqlite" and "uid" not in table.model_fields
     if quick and (found := gathered(models.shape(table), rows)) is not None:
         return _save_columns(connection, models.shape(table), found, origin, fill)
@@ -193,12 +194,40 @@ def save(
     return save_valid(connection, table, list(ready.values()), origin=origin, fill=fill)
 
 
+def erased(connection: Connection) -> Erased | None:
+    """Whoever asked to be forgotten; None where nobody did."""
+    return Erased.of(load_cursors(connection, CURSOR[0]).get(CURSOR[1]))
+
+
+def _without(connection: Connection, table: type[Fact], rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows without the names of those who asked to be forgotten."""
+    gone = erased(connection)
+    return list(rows) if gone is None else [gone.row(str(table.__tablename__), row) for row in rows]
+
+
+def forgotten(engine: Engine) -> None:
+    """Give back the room of what was deleted, so that its bytes are in no file of the store."""
+    if engine.dialect.name != "sqlite":
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM FULL")
+        return
+    plain = engine.raw_connection()  # SQLAlchemy's would begin a transaction, in which SQLite refuses it
+    try:
+        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            plain.cursor().execute(statement)
+    finally:
+        plain.close()
+
+
 def save_valid(
     connection: Connection, table: type[Fact], rows: Sequence[dict[str, Any]], *, origin: str, fill: bool = False
 ) -> int:
     """As `save`, for rows that `validate` has already passed and of which no two have one key."""
     if not rows:
         return 0
+    if (gone := erased(connection)) is not None:
+        changed = [gone.row(str(table.__tablename__), row) for row in rows]
+        rows = list({tuple(row[name] for name in table.key_columns): row for row in changed}.values())
     has_uid = "uid" in table.model_fields
     ready = [row | {"origin": origin} | ({"uid": uid(table, row)} if has_uid else {}) for row in rows]
     before = _changes(connection)
@@ -270,7 +299,7 @@ def complete(
     from what is kept (nothing where the row is new) and what is told. Raises models.RowError for a whole
     row that cannot be a fact.
     """
-    target, changed = table_of(table), 0
+    target, changed, rows = table_of(table), 0, _without(connection, table, rows)
     if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
         connection.execute(sa.text(f'LOCK TABLE "{target.name}" IN SHARE ROW EXCLUSIVE MODE'))
     names = models.columns(table)
@@ -321,9 +350,10 @@ def save_raw(
     scope: str = "",
 ) -> int:
     """A source's answers by external id, as they came; returns how many were new or changed."""
-    target = table_of(models.RawRecord)
+    target, gone = table_of(models.RawRecord), erased(connection)
     rows = []
-    for external_id, answer in dict(answers).items():
+    for external_id, told in dict(answers).items():
+        answer = told if gone is None else gone.value(told)
         text = json.dumps(answer, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
         rows.append(
             {
