@@ -21,6 +21,7 @@ SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
 SQL_ROOM = (
     "vsm/audit.py",
     "vsm/erasure.py",
+    "vsm/retention.py",
     "vsm/journal.py",
     "vsm/migrations/",
     "vsm/models.py",
@@ -39,6 +40,7 @@ CLOCK_ROOM = (
     "vsm/access_commands.py",
     "vsm/backup_commands.py",
     "vsm/erase_commands.py",
+    "vsm/prune_commands.py",
     "vsm/event_commands.py",
     "vsm/facts_commands.py",
 )

@@ -69,13 +69,13 @@ def check(source: Path) -> Backup:
         return found
 
 
-def restore(source: Path, url: str, *, force: bool = False) -> Backup:
+def restore(source: Path, url: str, *, at: datetime, force: bool = False) -> Backup:
     """Bring a backup back into a store, checked first; an older one is brought to the newest version behind it.
 
     All of it or nothing. Raises UsageError where the backup is damaged or, unless `force`, the store has something.
     """
     with _unpacked(source) as (file, found):
-        store_copy.from_file(file, url, found.rows, force)
+        store_copy.from_file(file, url, force, at)
         key = store_copy.key_file(url)
         if key is not None and found.key:
             _take_key(file.with_name(KEY), key, force)

@@ -37,7 +37,7 @@ def restore(file: Path, check: bool, force: bool, store: str, config: Path | Non
     if check:
         click.echo(f"{file} is whole: {_said(backups.check(file))}")
         return
-    found = backups.restore(file, store, force=force)
+    found = backups.restore(file, store, at=datetime.now(UTC), force=force)
     # Behind an @ there are no keys and names of accounts.
     click.echo(f"{store.rpartition('@')[2]}: {_said(found)}, restored")
     if not found.key:

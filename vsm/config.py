@@ -235,6 +235,18 @@ class Privacy(Part):
     key: str | None = None  # of people's e-mail addresses: env:NAME or keyring:service/user
 
 
+KeptDays = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class Retention(Part):
+    """How many days is kept what `vsm prune` deletes; what is left out is kept for ever."""
+
+    raw_days: KeptDays | None = None  # since a source last told it
+    facts_days: KeptDays | None = None  # since the work was over
+    deliveries_days: KeptDays | None = None
+    audit_days: KeptDays | None = None
+
+
 class Source(BaseModel):
     """One ``[[sources]]`` table: its kind and name, and the keys that only its collector understands."""
 
@@ -256,6 +268,7 @@ class Config(Part):
     applications: tuple[Application, ...] = ()
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"
     sources: tuple[Source, ...] = ()
     folder: Path = Field(default=Path("."), exclude=True)

@@ -12,7 +12,7 @@ from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.metrics import quality
 from vsm.people import People, hinted
-from vsm.store import Facts, facts, filled_at, harvests, opened
+from vsm.store import BESIDE, Facts, facts, filled_at, harvests, opened
 
 BY_HAND = ("import", "event", "configuration")  # origins that are no sources
 EXAMPLES = 3  # rows of a check that are named; `vsm explain quality:…` prints all of them
@@ -27,7 +27,7 @@ def checks(config: Config, store: str) -> Iterator[Check]:
     try:
         with opened(store, create=False) as engine:
             read, runs = facts(engine), harvests(engine)
-            runs = runs[runs["kind"] != "rebuild"]  # it reads no source
+            runs = runs[~runs["kind"].isin(BESIDE)]  # they read no source
     except UsageError as error:
         yield Check("store", False, str(error))
         return

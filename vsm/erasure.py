@@ -83,9 +83,11 @@ def erase(engine: Engine, person: Person, *, at: datetime, rehearse: bool = Fals
             connection.rollback()
         else:
             store.save_cursor(connection, *CURSOR, erased.state, at=at)
+    found = {name: rows for name, rows in changed.items() if rows}
     if not rehearse:
+        store.changed_beside(engine, "erase", sum(found.values()), at=at)
         store.forgotten(engine)
-    return {name: rows for name, rows in changed.items() if rows}
+    return found
 
 
 def _facts(connection: Connection, table: type[models.Fact], erased: Erased, names: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from vsm.metrics import benchmarks
 from vsm.metrics.beside import NAMES, Difference, worded
 from vsm.metrics.figure import Figure, Number
 from vsm.metrics.recovery import Stream
+from vsm.store import BESIDE
 from vsm.words import NONE as NONE
 from vsm.words import duration as duration
 from vsm.words import share as share
@@ -25,7 +26,7 @@ def document(measures: Measures, harvests: pd.DataFrame, industry: str | None = 
     `industry`: whose published answers to put beside it ("all" for everybody's), only if they are asked for.
     """
     scope, flow = measures.scope, measures.flow
-    harvests = harvests[harvests["kind"] != "rebuild"]  # it reads no source
+    harvests = harvests[~harvests["kind"].isin(BESIDE)]  # they read no source
     ended = harvests.loc[harvests["status"] == "done", "finished_at"].max()
     return {
         "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},

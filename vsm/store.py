@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 KNOWN = ("0001", "0002", "0003", "0004")  # every migration that this program has
 STATES = 5  # attempts to open two connections between which nobody writes
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
+BESIDE = ("rebuild", "prune", "erase", "restore")  # kinds of runs that read nothing from a source
 DEFAULT_URL = "sqlite:///vsm.db"
 VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
 
@@ -458,6 +459,12 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
     return int(key[0])
 
 
+def changed_beside(engine: Engine, kind: str, rows: int, *, at: datetime) -> None:
+    """Say that facts have changed though nothing was harvested, so that nobody goes on with what was read before."""
+    harvest = begin_harvest(engine, "store", kind, "the whole store", at=at)
+    finish_harvest(engine, harvest, at=at, status="done", rows=rows, changed=rows)
+
+
 def is_harvested(connection: Connection, source: str, *, beside: int) -> bool:
     """Whether a source is being harvested beside a run, or has been since that run began."""
     target = table_of(models.Harvest)
@@ -749,7 +756,7 @@ def filled_at(runs: "pd.DataFrame") -> "pd.Timestamp | None":
     """When facts last came into a store: the latest beginning or end of those of its runs (`harvests`) that read something."""
     import pandas as pd
 
-    latest = runs.loc[runs["kind"] != "rebuild", ["started_at", "finished_at"]].max().max()
+    latest = runs.loc[~runs["kind"].isin(BESIDE), ["started_at", "finished_at"]].max().max()
     return None if pd.isna(latest) else latest
 
 

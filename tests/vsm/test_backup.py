@@ -43,10 +43,13 @@ def held(path: Path) -> dict[str, list[Any]]:
     """Every row of every table, as SQLite has it."""
     with closing(sqlite3.connect(path)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        return {
-            name: connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2').fetchall() if name != "alembic_version" else []
+        rows = {
+            name: connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2').fetchall()
             for name in names
+            if name != "alembic_version"
         }
+    # That it was restored is written down as a run of its own.
+    return rows | {"harvests": [row for row in rows["harvests"] if "restore" not in row]}
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def saved(tmp_path: Path) -> Path:
 def test_what_comes_back_is_what_was_there_and_the_key_with_it(tmp_path: Path, saved: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "vsm.db"
-    found = backup.restore(saved, f"sqlite:///{target}")
+    found = backup.restore(saved, f"sqlite:///{target}", at=AT)
     assert held(target) == held(tmp_path / "vsm.db")
     assert (found.rows["tickets"], found.rows["raw_records"], found.rows["cursors"], found.version) == (3, 1, 1, store.VERSION)
     key = target.with_name("vsm.db.key")
@@ -114,9 +117,9 @@ def test_a_store_with_something_in_it_is_not_replaced_unless_asked(tmp_path: Pat
     url = filled(tmp_path / "other.db", 5)
     before = held(tmp_path / "other.db")
     with pytest.raises(UsageError, match="is a store already"):
-        backup.restore(saved, url)
+        backup.restore(saved, url, at=AT)
     assert held(tmp_path / "other.db") == before
-    backup.restore(saved, url, force=True)
+    backup.restore(saved, url, force=True, at=AT)
     assert held(tmp_path / "other.db") == held(tmp_path / "vsm.db")
 
 
@@ -124,14 +127,14 @@ def test_who_has_the_store_open_sees_what_was_restored(tmp_path: Path, saved: Pa
     url = filled(tmp_path / "other.db", 5)
     with store.opened(url) as engine:
         assert len(store.facts(engine).tickets) == 5
-        backup.restore(saved, url, force=True)
+        backup.restore(saved, url, force=True, at=AT)
         assert len(store.facts(engine).tickets) == 3
 
 
 def test_another_key_beside_the_store_is_not_replaced_in_silence(tmp_path: Path, saved: Path) -> None:
     (tmp_path / "new.db.key").write_text("cd" * 32)
     with pytest.raises(WorkError, match="another key of people's handles"):
-        backup.restore(saved, f"sqlite:///{tmp_path}/new.db")
+        backup.restore(saved, f"sqlite:///{tmp_path}/new.db", at=AT)
     assert (tmp_path / "new.db.key").read_text() == "cd" * 32
 
 
@@ -142,7 +145,7 @@ def test_a_flipped_byte_or_a_lost_end_is_seen_and_nothing_is_changed(tmp_path: P
     for damaged in (whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :], whole[:place]):
         saved.write_bytes(damaged)
         with pytest.raises(UsageError, match=r"is not a whole backup|is damaged"):
-            backup.restore(saved, f"sqlite:///{tmp_path}/new.db")
+            backup.restore(saved, f"sqlite:///{tmp_path}/new.db", at=AT)
         assert not (tmp_path / "new.db").exists()
 
 
@@ -170,7 +173,7 @@ def test_a_manifest_that_tells_other_things_than_the_store_is_refused(
 ) -> None:
     repacked(saved, told)
     with pytest.raises(UsageError, match=sentence):
-        backup.restore(saved, f"sqlite:///{tmp_path}/new.db")
+        backup.restore(saved, f"sqlite:///{tmp_path}/new.db", at=AT)
     assert not (tmp_path / "new.db").exists()
 
 
@@ -233,5 +236,5 @@ def test_an_old_store_is_left_as_it_is_where_no_copy_can_be_kept(tmp_path: Path,
 def test_the_backup_of_an_old_store_comes_back_as_a_new_one(tmp_path: Path) -> None:
     made = backup.backup(old(tmp_path / "vsm.db", store.KNOWN[0]), tmp_path / "b.zip", at=AT)
     assert made.version == store_copy.version_of(tmp_path / "vsm.db") == store.KNOWN[0], "a backup only reads"
-    backup.restore(tmp_path / "b.zip", f"sqlite:///{tmp_path}/new.db")
+    backup.restore(tmp_path / "b.zip", f"sqlite:///{tmp_path}/new.db", at=AT)
     assert store_copy.version_of(tmp_path / "new.db") == store.VERSION
