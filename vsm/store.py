@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 KNOWN = ("0001", "0002", "0003", "0004")  # every migration that this program has
 STATES = 5  # attempts to open two connections between which nobody writes
+PART = 200_000  # rows of a large table that are read at a time
+SAMPLED = 16  # rows of each part, by which the parts become about equal
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 BESIDE = ("rebuild", "prune", "erase", "restore")  # kinds of runs that read nothing from a source
 DEFAULT_URL = "sqlite:///vsm.db"
@@ -648,23 +651,27 @@ def _by_arrow(engine: Engine, path: Path) -> dict[str, "pd.DataFrame"]:
 
 def _two_at_a_time(readers: _Readers) -> dict[str, "pd.DataFrame"]:
     """Every table, the big ones first: SQLite's and Arrow's own work leaves Python's lock to others."""
+    from vsm.arrow import framed
+
     with ExitStack() as stack:
         cursors = _of_one_state(readers, stack)
-        rows = {name: _number(cursors[0], _counted(table)) for name, table in TABLES.items()}
         free: SimpleQueue[Any] = SimpleQueue()
         for cursor in cursors:
             free.put(cursor)
+        rows = {name: _number(cursors[0], _counted(table)) for name, table in TABLES.items()}
+        order = sorted(TABLES, key=lambda name: -rows[name])
+        parts = [(name, part) for name in order for part in _parts(cursors[0], TABLES[name], rows[name])]
 
-        def read(name: str) -> "pd.DataFrame":
+        def read(asked: tuple[str, Any]) -> Any:
             cursor = free.get()
             try:
-                return _read(cursor, TABLES[name], rows[name])
+                return _read(cursor, asked[1], TABLES[asked[0]])
             finally:
                 free.put(cursor)
 
         with ThreadPoolExecutor(len(cursors)) as threads:
-            order = sorted(TABLES, key=lambda name: -rows[name])
-            frames = dict(zip(order, threads.map(read, order), strict=True))
+            read_by_name = groupby(zip(parts, threads.map(read, parts), strict=True), key=lambda one: one[0][0])
+            frames = {name: framed([part for _, part in some], TABLES[name], few(TABLES[name])) for name, some in read_by_name}
     return {name: frames[name] for name in TABLES}
 
 
@@ -693,33 +700,35 @@ def _counted(table: type[SQLModel]) -> str:
     return str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect()))
 
 
-def _read(cursor: Any, table: type[Fact], rows: int) -> "pd.DataFrame":
+def _parts(cursor: Any, table: type[Fact], rows: int) -> list[Any]:
+    """A table's query, of a large one several: each gives some of its rows, one after the other they give all by key."""
+    target, query = table_of(table), _query(table)[1]
+    if rows <= 2 * PART:
+        return [query]
+    rowid, key = sa.literal_column("rowid", sa.Integer), sa.tuple_(*target.primary_key)
+    last = _number(cursor, _told(sa.select(sa.func.max(rowid)).select_from(target)))
+    some = range(1, last + 1, max(last * PART // (rows * SAMPLED), 1))
+    cursor.execute(_told(sa.select(*target.primary_key).where(rowid.in_(some))))
+    ends = sorted(cursor.fetchall())[SAMPLED::SAMPLED]
+    after = [None, *ends]
+    return [
+        query.where(*((key >= sa.tuple_(*one),) if one else ()), *((key < sa.tuple_(*end),) if end else ()))
+        for one, end in zip(after, [*ends, None], strict=True)
+    ]
+
+
+def _told(query: Any) -> str:
+    """A query as SQLite's own words."""
+    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+
+def _read(cursor: Any, query: Any, table: type[Fact]) -> Any:
     # The driver guesses a column's type from the first batch, so all rows must be in it.
-    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows + 1)})
-    cursor.execute(str(_query(table)[1].compile(dialect=sqlite.dialect())))
-    return _from_arrow(cursor.fetch_arrow_table(), table)
+    from vsm.arrow import compact
 
-
-def _from_arrow(read: Any, table: type[Fact]) -> "pd.DataFrame":
-    import pandas as pd
-    import pyarrow as pa
-
-    if not read.num_rows:  # no rows, no chunks: nothing that Arrow could cast
-        return typed(pd.DataFrame(columns=read.column_names), table)
-    ready = {}
-    for name in read.column_names:
-        what = kind(table, name) if name != "origin" else "text"
-        column = read[name]
-        if what == "time":
-            column = column.cast(pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
-        ready[name] = column.cast({"text": pa.string(), "number": pa.int64()}.get(what, column.type))
-    for names in few(table):
-        chunks = [ready[name].chunks for name in names]
-        coded = pa.chunked_array([chunk for some in chunks for chunk in some], pa.string()).dictionary_encode().chunks
-        for name, some in zip(names, chunks, strict=True):
-            ready[name], coded = pa.chunked_array(coded[: len(some)]), coded[len(some) :]
-    frame = pa.table(ready).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return typed(frame, table)
+    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(2**30)})
+    cursor.execute(_told(query))
+    return compact(cursor.fetch_arrow_table(), table, few(table))
 
 
 def _by_cursor(engine: Engine) -> dict[str, "pd.DataFrame"]:

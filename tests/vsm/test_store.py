@@ -1,6 +1,7 @@
 """The store: opened and migrated with care, written all or nothing, read from one state."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -470,6 +471,28 @@ def test_arrow_and_a_cursor_read_the_same(engine: Engine, tmp_path: Path, sparse
     for name in TABLES:
         pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
         assert len(by_arrow[name]) == len(sparse)
+
+
+@pytest.mark.parametrize("part", [1, 2, 7])
+def test_a_large_table_is_read_in_parts_that_are_all_of_it_by_key(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """The rows come in another order than that of their keys, some are deleted again, and not all columns are always there."""
+    dice = random.Random(part)
+    for name in TABLES:
+        save(engine, *(full_row(name, key, dice.random() < 0.5) for key in dice.sample(range(1000), 60)), table=name)
+    gone = sa.delete(store.table_of(TICKETS)).where(store.table_of(TICKETS).c.key.like("%1%"))
+    with store.transaction(engine) as connection:
+        connection.execute(gone)
+    asked = []
+    read = store._read
+    monkeypatch.setattr(store, "_read", lambda cursor, query, table: asked.append(table) or read(cursor, query, table))
+    monkeypatch.setattr(store, "PART", part)
+    monkeypatch.setattr(store, "SAMPLED", 2)
+    by_arrow, by_cursor = store._by_arrow(engine, tmp_path / "vsm.db"), store._by_cursor(engine)
+    for name in TABLES:
+        pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
+    assert len(asked) > 3 * len(TABLES)
 
 
 def test_frames_are_typed_also_when_empty(engine: Engine) -> None:
