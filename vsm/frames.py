@@ -73,8 +73,26 @@ def places(keys: pd.Series | pd.Index, known: pd.Series | pd.Index) -> Codes:
 
 
 def _places(told: pa.Array, values: pa.Array) -> Codes:
+    if not len(told) or not len(values):
+        return np.full(len(told), -1)
+    if len(told) < 4 * len(values) and _ascends(values) and _ascends(told):
+        return _places_in_order(told, values)
     found = pc.fill_null(pc.index_in(told, value_set=values, skip_nulls=True), -1)
     return np.asarray(found.to_numpy(zero_copy_only=False)).astype("int64")
+
+
+def _places_in_order(told: pa.Array, values: pa.Array) -> Codes:
+    """The same of texts that are in their order, each once: a search costs a third of putting them all into a table."""
+    if told.equals(values):
+        return np.arange(len(told))
+    place = np.minimum(pc.search_sorted(values, told).to_numpy().astype("int64"), len(values) - 1)
+    same = pc.equal(values.take(pa.array(place)), told).to_numpy(zero_copy_only=False)
+    return np.where(same, place, -1)
+
+
+def _ascends(told: pa.Array) -> bool:
+    """Whether each of some texts is greater than the one before it, and none is missing."""
+    return told.null_count == 0 and bool(pc.all(pc.less(told[:-1], told[1:])).as_py())
 
 
 def begins(values: pd.Series) -> Mask:

@@ -28,6 +28,16 @@ def test_a_key_has_the_place_of_the_first_that_is_the_same(keys: list[str | None
 
 
 @EVERY
+@given(
+    st.sets(st.sampled_from(["", "A", "B", "a", "aa", "b", "ä", "\U0001f600"])),
+    st.sets(st.sampled_from(["", "A", "aa", "ab", "ä", "z"])),
+)
+def test_texts_in_their_order_have_the_same_places(keys: set[str], known: set[str]) -> None:
+    told, values = sorted(keys), sorted(known)
+    assert places(column(list(told)), column(list(values))).tolist() == [values.index(key) if key in known else -1 for key in told]
+
+
+@EVERY
 @given(TEXT, st.sampled_from(["str", "category"]))
 def test_numbers_and_names_are_the_column_again(values: list[str | None], kind: str) -> None:
     told = column(values, kind)
