@@ -127,3 +127,12 @@ def test_without_ready_columns_it_is_not_known_how_long_work_takes() -> None:
     found = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
     assert found.stage is None
     assert found.why == "In no stage is it known how long work takes, so nothing can be simulated."
+
+
+def test_of_a_huge_log_the_lately_items_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = seen(simulate(line(0.92, 2), 3, 2 * HOURS))
+    whole = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
+    monkeypatch.setattr(import_module("vsm.lever"), "HUGE", 0)
+    bounded = lever(told.visits, told.stages, told.items, told.scope, None, UTC)
+    assert bounded.stage == whole.stage == "S2"
+    assert bounded.table["cut"].tolist() == pytest.approx(whole.table["cut"].tolist(), abs=0.005)
