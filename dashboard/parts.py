@@ -1,10 +1,9 @@
-"""Pieces that pages are made of: the head, tiles, cards, what to show when there is nothing, and where a number comes from."""
+"""Pieces that pages are made of: the head, tiles, tables, what to show when there is nothing, and where a number comes from."""
 
 import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,9 +11,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import data, filters, frame, live, notes, tables, theme
-from dashboard.charts.entry import Drawn
 from dashboard.data import Choice, Known, NothingYet
-from dashboard.export import pictures
 from dashboard.link_component import copy_link
 from dashboard.words import dated
 from dashboard.words import day as day
@@ -28,7 +25,6 @@ from vsm.metrics.figure import FEW, Figure
 MOST_ROWS = 5_000  # of a table in a browser: more are not read there, and 100,000 of them are 20 MB
 WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
-FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 MEETING = "What do we take into the meeting?"  # that page has a place of its own for notes
 
 
@@ -329,48 +325,3 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
         else:
             config[name] = st.column_config.Column(label)
     st.dataframe(ready, hide_index=True, column_config=config, key=key, placeholder="–", alt=alt)
-
-
-# A chart. --------------------------------------------------------------------------------------------------------------
-
-
-def card(drawn: Drawn, key: str) -> None:
-    """A chart with what it says, its rows, its files and where it comes from; without data it says that."""
-    with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"card_{key}"):
-        with st.container(gap="xsmall"):
-            st.subheader(text(drawn.title), anchor=False)
-            if drawn.empty:
-                st.info(text(drawn.why), icon=":material/event_busy:")
-            else:
-                st.markdown(text(drawn.finding))
-                st.vega_lite_chart(spec=drawn.spec, width="stretch", key=key, alt=f"{drawn.title}. {drawn.finding}")
-                st.caption(text(drawn.reading))
-        with st.container(horizontal=True, gap="small"):
-            if not drawn.empty:
-                along(drawn, key)
-            explain_button(drawn.figure, drawn.title, key=key, said="Where these numbers come from")
-
-
-def along(drawn: Drawn, key: str) -> None:
-    """What can be taken along of a chart: its rows as a table, and its files. What opens is built when it is opened."""
-    if st.button("Data", key=f"data_{key}", type="tertiary", icon=":material/table_rows:"):
-        st.dialog(text(f"{drawn.title}: its data"), width="large", icon=":material/table_rows:")(rows_behind)(drawn)
-    with st.popover("Download", key=f"download_{key}", type="tertiary", icon=":material/download:", on_change="rerun") as files:
-        if files.open:
-            for kind, mime in FILES.items():
-                st.download_button(
-                    kind.upper(),
-                    partial(pictures.written, drawn, kind),
-                    pictures.file_name(drawn, kind),
-                    mime,
-                    on_click="ignore",
-                    key=f"{kind}_{key}",
-                )
-
-
-def rows_behind(drawn: Drawn) -> None:
-    """The rows that a chart draws, with what they say and what they mean."""
-    st.markdown(text(drawn.finding))
-    st.caption(text(f"Definition: {drawn.definition}"))
-    table(drawn.rows, alt=f"The rows of the chart {drawn.title}")
-    st.caption(text(drawn.about))

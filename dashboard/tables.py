@@ -129,8 +129,8 @@ def ready(rows: pd.DataFrame, zone: str) -> pd.DataFrame:
 
 
 def with_paths(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of items with the address of each item's path (relative: it holds behind a proxy, too) beside its key."""
-    name = next((name for name in ("item", "Item") if name in rows), None)
+    """Rows of items or changes with the address of each one's path (relative: it holds behind a proxy, too) beside its key."""
+    name = next((name for name in ("item", "Item", "change") if name in rows), None)
     if name is None or "path" in rows:
         return rows
     paths = [f"flow?item={quote(key, safe='')}" if isinstance(key, str) else None for key in rows[name]]

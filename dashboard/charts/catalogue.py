@@ -43,6 +43,7 @@ def drawn(name: str, asked: Asked) -> Drawn:
         about=asked.about,
         chart=chart,
         picture=told.picture,
+        pick=entry.pick,
     )
 
 

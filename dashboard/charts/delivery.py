@@ -6,7 +6,9 @@ import pandas as pd
 from dashboard import theme
 from dashboard.charts.marks import (
     HEIGHT,
+    MARK,
     MINUTE,
+    WEEK,
     Chart,
     bent_hour_axis,
     fading,
@@ -15,7 +17,7 @@ from dashboard.charts.marks import (
     layered,
     levels,
     mondays,
-    picked,
+    pickable,
     role,
     time_axis,
     time_scale,
@@ -30,7 +32,7 @@ from vsm.metrics.figure import FEW
 def deployment_frequency(series: pd.DataFrame | None, per_week: float | None = None, pick: bool = False) -> Chart | None:
     """Successful deployments by week: week, n, whole. A week without any is a 0 in words; the running week is paler.
 
-    `per_week`: the mean to draw. `pick`: a click selects a week, as ``week``.
+    `per_week`: the mean to draw. `pick`: clicks and a brush pick weeks.
     """
     if series is None or series.empty:
         return None
@@ -41,7 +43,7 @@ def weekly_bars(
     series: pd.DataFrame, column: str, title: str, tone: str, lines: dict[str, float | None], pick: bool = False
 ) -> alt.LayerChart:
     """A count a week as bars from Monday to Monday, zeros in words, and lines at given values."""
-    told = toned(in_weeks(series), tone, "week", "week_end", "middle", "whole", "note", column)
+    told = toned(in_weeks(series), tone, "week", "week_end", "middle", "whole", "note", "monday", column)
     scale = alt.Scale(
         domain=[0, max(1, *told[column], *(value for value in lines.values() if value is not None)) * 1.04], nice=False
     )
@@ -64,10 +66,10 @@ def weekly_bars(
         .encode(x=week_x(series, "middle"), y=alt.Y(f"{column}:Q", scale=scale, axis=None), color=role(), opacity=fading())
     )
     said = {f"{name} {theme.number(value)}": value for name, value in lines.items()}
-    return layered(picked(bars, "week", ["week"], pick), zeros, levels(said, scale)).properties(height=HEIGHT)
+    return layered(pickable(bars, pick, {WEEK: "monday"}, ["x"]), zeros, levels(said, scale)).properties(height=HEIGHT)
 
 
-def lead_time_bands(series: pd.DataFrame | None) -> Chart | None:
+def lead_time_bands(series: pd.DataFrame | None, pick: bool = False) -> Chart | None:
     """Hours by week: week, n, p25, p50, p75, p85, p95, whole. The median with bands from the 25th to the 75th and 95th percentile.
 
     Each week stands for itself, so that gaps stay gaps; a week of fewer than five has a hollow median and no bands.
@@ -75,7 +77,7 @@ def lead_time_bands(series: pd.DataFrame | None) -> Chart | None:
     if series is None or series.empty or not (series["n"] > 0).any():
         return None
     percentiles = ["p25", "p50", "p75", "p85", "p95"]
-    told = toned(in_weeks(series), "primary", "week", "week_end", "middle", "whole", "note", "n", *percentiles)
+    told = toned(in_weeks(series), "primary", "week", "week_end", "middle", "whole", "note", "monday", "n", *percentiles)
     told = words(told[told["n"] > 0], **{f"{name}_said": name for name in percentiles})
     # A line may only join weeks that follow each other.
     told = told.assign(run=(told["week"].diff() != pd.Timedelta(days=7)).cumsum())
@@ -100,14 +102,14 @@ def lead_time_bands(series: pd.DataFrame | None) -> Chart | None:
     dots = alt.Chart(many).mark_point(filled=True, size=60, opacity=1)
     rings = alt.Chart(few).mark_point(filled=False, size=60, strokeWidth=2)
     return layered(
-        medians,
+        pickable(medians, pick, {WEEK: "monday"}, ["x"]),
         band("p95:Q", 0.18),
         band("p75:Q", 0.34),
         *(part.encode(x=x, y=again, color=role(), tooltip=tooltip) for part in (dots, rings)),
     ).properties(height=HEIGHT)
 
 
-def fail_rate(series: pd.DataFrame | None, pooled: float | None = None) -> Chart | None:
+def fail_rate(series: pd.DataFrame | None, pooled: float | None = None, pick: bool = False) -> Chart | None:
     """A share by week: week, n, failed, value, low, high, whole; the share of the whole window (`pooled`) as a line.
 
     Small weeks have long intervals, so no line joins them; a week of fewer than five has a hollow dot, one of none has nothing.
@@ -115,10 +117,10 @@ def fail_rate(series: pd.DataFrame | None, pooled: float | None = None) -> Chart
     if series is None or series.empty or not (series["n"] > 0).any():
         return None
     told = _said(in_weeks(series[series["n"] > 0]))
-    columns = ["week", "middle", "whole", "note", "n", "failed", *SHARES]
+    columns = ["week", "middle", "whole", "note", "monday", "n", "failed", *SHARES]
     tooltip = [*week_tooltips(), *_share_tooltips(), alt.Tooltip("failed:Q", title="Needed remediation")]
     x, again = week_x(series, "middle", scaled=True), week_x(series, "middle")
-    return _shares(told[columns], x, again, tooltip, {f"all weeks {theme.rate(pooled)}": pooled})
+    return _shares(told[columns], x, again, tooltip, {f"all weeks {theme.rate(pooled)}": pooled}, pick)
 
 
 SHARES = ("value", "low", "high", "said", "interval")
@@ -139,7 +141,7 @@ def _share_tooltips() -> list[alt.Tooltip]:
 
 
 def _shares(
-    told: pd.DataFrame, x: alt.X, again: alt.X, tooltip: list[alt.Tooltip], lines: dict[str, float | None]
+    told: pd.DataFrame, x: alt.X, again: alt.X, tooltip: list[alt.Tooltip], lines: dict[str, float | None], pick: bool = False
 ) -> alt.LayerChart:
     """Shares with their intervals at places along x, the dots the larger the more there are, hollow for fewer than five."""
     scale = alt.Scale(domain=[0, float(told["high"].max())], nice=False)
@@ -154,13 +156,13 @@ def _shares(
         return drawn.encode(x=again, y=y, size=size, color=role(), opacity=fading(), tooltip=tooltip)
 
     many, few = points(told[told["n"] >= FEW], filled=True), points(told[told["n"] < FEW], filled=False)
-    return layered(intervals, many, few, levels(lines, scale)).properties(height=HEIGHT)
+    return layered(pickable(intervals, pick, {WEEK: "monday"}, ["x"]), many, few, levels(lines, scale)).properties(height=HEIGHT)
 
 
 def recovery(rows: pd.DataFrame | None, p50: float | None = None, p85: float | None = None, pick: bool = False) -> Chart | None:
     """Single failures: deployment, deployed_at (naive local), hours until mended, on a log scale; lines at percentiles.
 
-    Fewer than five have no percentiles worth a line. `pick`: a click selects deployments, as ``failure``.
+    Fewer than five have no percentiles worth a line. `pick`: clicks and a brush pick deployments.
     """
     if rows is None or rows.empty:
         return None
@@ -188,16 +190,16 @@ def recovery(rows: pd.DataFrame | None, p50: float | None = None, p85: float | N
         )
     )
     lines = {f"{share} % within {theme.duration(hours)}": hours for share, hours in ((50, p50), (85, p85))}
-    return layered(picked(dots, "failure", ["deployment"], pick), levels(lines, scale) if len(told) >= FEW else None).properties(
+    return layered(pickable(dots, pick, {MARK: "deployment"}), levels(lines, scale) if len(told) >= FEW else None).properties(
         height=HEIGHT
     )
 
 
-def batch_sizes(series: pd.DataFrame | None, p50: float | None = None) -> Chart | None:
+def batch_sizes(series: pd.DataFrame | None, p50: float | None = None, pick: bool = False) -> Chart | None:
     """Changes a deployment by week: week, n, p50, p85, whole. A line from the median up; the dot is hollow for fewer than five."""
     if series is None or series.empty or not (series["n"] > 0).any():
         return None
-    told = toned(in_weeks(series), "primary", "week", "week_end", "middle", "whole", "note", "n", "p50", "p85")
+    told = toned(in_weeks(series), "primary", "week", "week_end", "middle", "whole", "note", "monday", "n", "p50", "p85")
     told = told[told["n"] > 0]
     scale = alt.Scale(domain=[0, max(1.0, float(told["p85"].max())) * 1.04], nice=False)
     axis = alt.Axis(title="Changes a deployment", tickMinStep=1, format=",d", tickCount=5)
@@ -220,7 +222,9 @@ def batch_sizes(series: pd.DataFrame | None, p50: float | None = None) -> Chart 
         )
 
     line = levels({f"median {theme.number(p50)}": p50}, scale)
-    return layered(bars, dots(told[told["n"] >= FEW], True), dots(told[told["n"] < FEW], False), line).properties(height=HEIGHT)
+    return layered(
+        pickable(bars, pick, {WEEK: "monday"}, ["x"]), dots(told[told["n"] >= FEW], True), dots(told[told["n"] < FEW], False), line
+    ).properties(height=HEIGHT)
 
 
 def fail_rate_by_month(months: pd.DataFrame | None, pooled: float | None = None) -> Chart | None:

@@ -89,8 +89,19 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """What somebody picks by a click or a brush. ``key``: the column that names a mark's row, or week; ``at``: the rows' time."""
+
+    key: str
+    at: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A chart of the catalogue. ``mapped``: it needs one map of stages, so each stream has its own; ``dated``: notes lie on it."""
+    """A chart of the catalogue. ``mapped``: it needs one map of stages, so each stream has its own; ``dated``: notes lie on it.
+
+    ``pick``: what can be picked on it, if anything can.
+    """
 
     name: str
     title: str
@@ -98,6 +109,7 @@ class Entry:
     told: Callable[[Asked], Told]
     mapped: bool = False
     dated: bool = False
+    pick: Pick | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,7 @@ class Drawn:
     about: str
     chart: Chart | None = field(repr=False, compare=False)
     picture: str = field(default="", repr=False)
+    pick: Pick | None = None
 
     @property
     def definition(self) -> str:

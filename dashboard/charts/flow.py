@@ -13,6 +13,7 @@ from dashboard import theme
 from dashboard.charts.delivery import weekly_bars
 from dashboard.charts.marks import (
     HEIGHT,
+    ITEM,
     Chart,
     bent_hour_axis,
     hour_axis,
@@ -20,7 +21,7 @@ from dashboard.charts.marks import (
     levels,
     mondays,
     named,
-    picked,
+    pickable,
     role,
     time_axis,
     time_scale,
@@ -111,15 +112,15 @@ def cycle_scatter(
 ) -> Chart | None:
     """Finished items: item, done_at (naive local), hours, and type and title where there are; lines at given percentiles.
 
-    Fewer than five have no percentiles worth a line; more than MOST_DOTS are counted in cells. `pick`: clicks select
-    items, as ``items``.
+    Fewer than five have no percentiles worth a line; more than MOST_DOTS are counted in cells. `pick`: clicks and a
+    brush pick items.
     """
     told = None if rows is None else rows.dropna(subset=["done_at", "hours"])
     if told is None or told.empty:
         return None
     lines = {f"{share} % within {theme.duration(hours)}": hours for share, hours in ((50, p50), (85, p85), (95, p95))}
     if len(told) > MOST_DOTS:
-        return _cells(told, lines)
+        return _cells(told, lines, pick)
     told = _typed(told)
     columns = [name for name in ("item", "title", "type", "done_at", "hours") if name in told]
     legend = told.drop_duplicates("tone").set_index("tone")["legend"].to_dict()
@@ -144,11 +145,11 @@ def cycle_scatter(
             ],
         )
     )
-    drawn = layered(picked(dots, "items", ["item"], pick), levels(lines, scale) if len(told) >= FEW else None)
+    drawn = layered(pickable(dots, pick, {ITEM: "item"}), levels(lines, scale) if len(told) >= FEW else None)
     return drawn.resolve_scale(color="independent").properties(height=HEIGHT + 60)
 
 
-def _cells(rows: pd.DataFrame, lines: dict[str, float | None]) -> Chart:
+def _cells(rows: pd.DataFrame, lines: dict[str, float | None], pick: bool) -> Chart:
     """So many items that dots would hide each other: how many finished in a time, after how long. The darker the more."""
     most = float(rows["hours"].max()) * 1.04 or 1.0
     first, last = rows["done_at"].min().normalize(), rows["done_at"].max().normalize() + pd.Timedelta(days=1)
@@ -175,8 +176,8 @@ def _cells(rows: pd.DataFrame, lines: dict[str, float | None]) -> Chart:
         color=alt.Color("count:Q", legend=alt.Legend(title="Items", orient="top", gradientThickness=8)),
         tooltip=tooltip,
     )
-    drawn: Chart = layered(cells, levels(lines, scale)).resolve_scale(color="independent").properties(height=HEIGHT + 60)
-    return drawn
+    drawn: Chart = layered(pickable(cells, pick, None), levels(lines, scale)).resolve_scale(color="independent")
+    return drawn.properties(height=HEIGHT + 60)
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -191,8 +192,8 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
 def ageing_wip(rows: pd.DataFrame | None, bands: pd.DataFrame | None = None, pick: bool = False) -> Chart | None:
     """Items in progress: item, stage, position, age_hours; behind them how old items were that left a stage, if it is given.
 
-    `bands`: stage, p50, p85, p95 in hours. Ages have a long tail: the scale is a square root. `pick`: clicks select items,
-    as ``items``.
+    `bands`: stage, p50, p85, p95 in hours. Ages have a long tail: the scale is a square root. `pick`: clicks and a brush
+    pick items.
     """
     if rows is None or rows.empty:
         return None
@@ -226,7 +227,7 @@ def ageing_wip(rows: pd.DataFrame | None, bands: pd.DataFrame | None = None, pic
         )
     )
     behind = None if bands is None else _age_bands(bands, stages, places, scale)
-    drawn = layered(behind, picked(dots, "items", ["item"], pick)).resolve_axis(x="independent", y="independent")
+    drawn = layered(behind, pickable(dots, pick, {ITEM: "item"})).resolve_axis(x="independent", y="independent")
     return drawn.resolve_scale(color="independent").properties(height=HEIGHT + 60)
 
 

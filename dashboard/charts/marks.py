@@ -33,6 +33,10 @@ HOURS_SAID = (
     "datum.value < 48 ? format(datum.value, '~g') + ' h' : format(datum.value / 24, ',~r') + ' d'"
 )
 
+# What can be picked: an item opens its path, of weeks and other marks the rows are listed, a brush picks several.
+ITEM, WEEK, MARK, BRUSH = "item", "week", "mark", "brush"
+BRUSHED = alt.BrushConfig(fill="gray", fillOpacity=0.18, stroke="gray")  # to be seen on light and on dark
+
 Chart = alt.Chart | alt.LayerChart
 
 
@@ -75,6 +79,7 @@ def in_weeks(series: pd.DataFrame) -> pd.DataFrame:
         week_end=series["week"] + pd.Timedelta(days=7),
         middle=series["week"] + pd.Timedelta(days=3, hours=12),
         note=["" if all_of_it else "only a part of it lies in the window" for all_of_it in whole],
+        monday=series["week"].dt.strftime("%Y-%m-%d"),
     )
 
 
@@ -222,8 +227,19 @@ def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timesta
     return layered(chart, spans, lines, numbers).properties(height=chart.height)
 
 
-def picked(chart: alt.Chart, name: str, fields: Sequence[str], pick: bool) -> alt.Chart:
-    """Marks that can be clicked, several with shift; the page reads the selection by its name."""
+def pickable(chart: alt.Chart, pick: bool, point: Mapping[str, str] | None, brush: Sequence[str] = ("x", "y")) -> alt.Chart:
+    """Marks that can be clicked, several with shift, and brushed; the page reads what was picked by the selection's name.
+
+    `point`: the selection's name, and the field that it gives; an item's is forgotten once the pointer has left it, so
+    that a second click on the same dot is one, too.
+    """
     if not pick:
         return chart
-    return chart.add_params(alt.selection_point(name=name, fields=list(fields), on="click", toggle="event.shiftKey"))
+    params = [alt.selection_interval(name=BRUSH, encodings=list(brush), zoom=False, mark=BRUSHED)]
+    for name, field in (point or {}).items():
+        clear = {"clear": "pointerout{0, 500}"} if name == ITEM else {}
+        params.append(alt.selection_point(name=name, fields=[field], on="click", toggle="event.shiftKey", **clear))
+    drawn = chart.add_params(*params)
+    if point:
+        drawn.mark.cursor = "pointer"
+    return drawn

@@ -6,7 +6,7 @@ import pandas as pd
 
 from dashboard import tables, theme
 from dashboard.charts import delivery, ways
-from dashboard.charts.entry import Asked, Entry, Told, columns, few, is_few, why
+from dashboard.charts.entry import Asked, Entry, Pick, Told, columns, few, is_few, why
 from vsm.metrics.figure import FEW, Figure
 from vsm.metrics.recovery import Stream
 
@@ -25,7 +25,7 @@ def often(asked: Asked) -> Told:
         "Bar: deployments of a week from Monday, 0 in words where there was none; paler where only a part of it is in the window.",
         figure,
         columns(figure.series, *BY_WEEK),
-        delivery.deployment_frequency(figure.series, mean),
+        delivery.deployment_frequency(figure.series, mean, pick=True),
         why=f"There is nothing to draw: {figure.said.get('why', 'no deployment is known')}.",
     )
 
@@ -55,7 +55,7 @@ def lead(asked: Asked) -> Told:
         f"Dot: median of a week's deployed changes, {WEEKLY_DOTS}. Bands: 25 to 75 % of them, and up to 95 %.",
         figure,
         columns(figure.series, *BY_WEEK, "p25", "p50", "p75", "p85", "p95"),
-        delivery.lead_time_bands(figure.series),
+        delivery.lead_time_bands(figure.series, pick=True),
         why=why(figure),
     )
 
@@ -69,7 +69,7 @@ def failing(asked: Asked) -> Told:
         "Line: its 95 % interval.",
         figure,
         columns(figure.series, *BY_WEEK, "failed", *SHARES),
-        delivery.fail_rate(figure.series, figure.values["value"]),
+        delivery.fail_rate(figure.series, figure.values["value"], pick=True),
         why=why(figure),
     )
 
@@ -109,7 +109,7 @@ def mended(asked: Asked) -> Told:
         "Dot: one deployment that needed remediation, at how long it took until users were served again.",
         figure,
         columns(rows, "deployment", "application", "deployed_at", "recovered_at", "hours", "reason", "rule", "url"),
-        delivery.recovery(asked.naive(rows, "deployed_at"), values["p50"], values["p85"]),
+        delivery.recovery(asked.naive(rows, "deployed_at"), values["p50"], values["p85"], pick=True),
         why=why(figure),
     )
 
@@ -151,7 +151,7 @@ def batches(asked: Asked) -> Told:
         f"Dot: median of the changes that a week's deployments brought, {WEEKLY_DOTS}. Line: up to 85 % of them.",
         figure,
         columns(figure.series, *BY_WEEK, "p50", "p85"),
-        delivery.batch_sizes(figure.series, figure.values["p50"]),
+        delivery.batch_sizes(figure.series, figure.values["p50"], pick=True),
         why=why(figure),
     )
 
@@ -206,18 +206,21 @@ def speed(asked: Asked) -> Told:
     )
 
 
-def _entry(name: str, title: str, told: Callable[[Asked], Told], page: str, dated: bool = False) -> Entry:
-    return Entry(name, title, page, told, dated=dated)
+def _entry(name: str, title: str, told: Callable[[Asked], Told], page: str, pick: Pick | None = None) -> Entry:
+    return Entry(name, title, page, told, dated=pick is not None, pick=pick)
+
+
+BY_WEEKS = Pick("week", "deployed_at")
 
 
 ENTRIES = (
-    _entry("deployment_frequency", "Deployments", often, "overview", dated=True),
-    _entry("lead_time_bands", "Change lead time", lead, "overview", dated=True),
-    _entry("fail_rate", "Change fail rate", failing, "overview", dated=True),
-    _entry("recovery", "Recovery time", mended, "overview", dated=True),
+    _entry("deployment_frequency", "Deployments", often, "overview", BY_WEEKS),
+    _entry("lead_time_bands", "Change lead time", lead, "overview", BY_WEEKS),
+    _entry("fail_rate", "Change fail rate", failing, "overview", BY_WEEKS),
+    _entry("recovery", "Recovery time", mended, "overview", Pick("deployment")),
     _entry("path_to_production", "From first commit to production", to_production, "delivery"),
     _entry("path_to_recovery", "From a failed deployment to users served again", back_to_service, "delivery"),
-    _entry("batch_size", "Batch size", batches, "delivery", dated=True),
+    _entry("batch_size", "Batch size", batches, "delivery", BY_WEEKS),
     _entry("fail_rate_by_month", "Change fail rate, month by month", failing_by_month, "delivery"),
     _entry("speed_against_stability", "Speed against stability", speed, "delivery"),
 )

@@ -2,7 +2,7 @@
 
 from dashboard import tables, theme
 from dashboard.charts import flow
-from dashboard.charts.entry import Asked, Entry, Told, columns, few, is_few, why
+from dashboard.charts.entry import Asked, Entry, Pick, Told, columns, few, is_few, why
 from dashboard.charts.told_delivery import without
 from vsm.board import age_bands, ages
 from vsm.metrics.efficiency import by_stage
@@ -51,7 +51,7 @@ def cycle_times(asked: Asked) -> Told:
         f"{what} Line: so many of them took at most as long.",
         figure,
         columns(figure.rows, *ITEM, "first_started", "done_at", "hours"),
-        flow.cycle_scatter(asked.naive(figure.rows, "done_at"), *(values[name] for name in ("p50", "p85", "p95"))),
+        flow.cycle_scatter(asked.naive(figure.rows, "done_at"), *(values[name] for name in ("p50", "p85", "p95")), pick=True),
         why=why(figure),
     )
 
@@ -77,7 +77,7 @@ def ageing(asked: Asked) -> Told:
         "Dot: an item that is under way, where it is now. Behind it: how old items were when they left that stage.",
         figure,
         rows,
-        flow.ageing_wip(now, bands),
+        flow.ageing_wip(now, bands, pick=True),
         why=why(figure),
     )
 
@@ -93,7 +93,7 @@ def throughput(asked: Asked) -> Told:
         "Bar: items finished in a week from Monday; paler where only a part of the week is in the window.",
         figure,
         columns(figure.series, "week", "whole", "items"),
-        flow.throughput(figure.series, mean),
+        flow.throughput(figure.series, mean, pick=True),
         why=why(figure),
     )
 
@@ -160,10 +160,11 @@ def distribution(asked: Asked) -> Told:
 PAGE = "flow"
 ENTRIES = (
     Entry("cumulative_flow", "Cumulative flow", PAGE, cumulative, mapped=True, dated=True),
-    Entry("cycle_time", "Cycle time of finished items", PAGE, cycle_times, mapped=True, dated=True),
-    Entry("ageing_wip", "Age of work in progress", PAGE, ageing, mapped=True),
-    Entry("throughput", "Throughput", PAGE, throughput, mapped=True, dated=True),
+    Entry("cycle_time", "Cycle time of finished items", PAGE, cycle_times, mapped=True, dated=True,
+          pick=Pick("item", "done_at")),
+    Entry("ageing_wip", "Age of work in progress", PAGE, ageing, mapped=True, pick=Pick("item")),
+    Entry("throughput", "Throughput", PAGE, throughput, mapped=True, dated=True, pick=Pick("week", "done_at")),
     Entry("stage_dwell", "Time in each stage", PAGE, dwell, mapped=True),
     Entry("flow_efficiency", "Work and wait by stage", PAGE, efficiency, mapped=True),
     Entry("flow_distribution", "What was finished, by type", PAGE, distribution, mapped=True),
-)
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
+from dashboard import cards, data, parts, tables, theme
 from dashboard.parts import Tile
 from vsm.focusing import focusing, misleading
 from vsm.measure import Measures
@@ -43,7 +43,7 @@ def stream(name: str, one: Measures) -> None:
             st.markdown("\n".join(f"- {parts.text(said)}" for said in others))
     with st.grid(2, min_column_width=420):
         for chart in data.several(CHARTS, choice, name):
-            parts.card(chart, f"{chart.name}_{name}")
+            cards.card(chart, f"{chart.name}_{name}")
     with st.grid(4, min_column_width=230):
         for tile in TILES:
             parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
+from dashboard import cards, data, parts, tables, theme
 from dashboard.charts.entry import NOT_ZERO
 from dashboard.parts import Tile
 from vsm.metrics import benchmarks
@@ -30,7 +30,7 @@ with st.grid(4, min_column_width=230):
 st.header("Where the time goes", anchor=False)
 with st.grid(2, min_column_width=420):
     for name in ("path_to_production", "path_to_recovery"):
-        parts.card(data.drawn(name, choice), name)
+        cards.card(data.drawn(name, choice), name)
 happy, back = measures.happy_path, measures.recovery_stream
 with st.expander("The steps as tables"):
     for title, told in (("From first commit to production", happy), ("From a failed deployment to users served again", back)):
@@ -40,7 +40,7 @@ with st.expander("The steps as tables"):
 st.header("Small, and safe?", anchor=False)
 with st.grid(2, min_column_width=420):
     for name in ("batch_size", "fail_rate_by_month"):
-        parts.card(data.drawn(name, choice), name)
+        cards.card(data.drawn(name, choice), name)
 bands = data.kept("batches", choice, (), lambda: measures.batches)
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
@@ -53,7 +53,7 @@ with st.container(border=True, key="card_bands"):
         st.dataframe(tables.bands(bands), hide_index=True, alt="Small and large batches beside each other")
 
 st.header("Speed against stability", anchor=False)
-parts.card(data.drawn("speed_against_stability", choice), "speed")
+cards.card(data.drawn("speed_against_stability", choice), "speed")
 
 st.header("What needed remediation", anchor=False)
 failed = data.kept("failures", choice, (), lambda: tables.failures(fail, recovery))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import board_page, data, parts, path_dialog, theme
+from dashboard import board_page, cards, data, parts, path_dialog, theme
 from dashboard.parts import Tile
 from vsm.measure import Measures
 
@@ -35,7 +35,7 @@ def stream(name: str, one: Measures) -> None:
     board_page.boards_of(choice, name, one, asked, alone=not measures.streams)
     with st.grid(2, min_column_width=420):
         for chart in data.several(CHARTS, choice, name):
-            parts.card(chart, f"{chart.name}_{name}")
+            cards.card(chart, f"{chart.name}_{name}")
 
 
 streams = parts.maps(choice, measures)

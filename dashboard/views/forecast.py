@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import data, parts, theme
+from dashboard import cards, data, parts, theme
 from dashboard.charts.entry import AHEAD, ITEMS
 from dashboard.parts import Tile
 from vsm.metrics.shifts import shifts
@@ -50,7 +50,7 @@ else:
 st.header("How many, and when", anchor=False)
 with st.grid(2, min_column_width=420):
     for name in ("forecast_items", "forecast_weeks"):
-        parts.card(data.drawn(name, choice, ahead=ahead, items=int(count)), name)
+        cards.card(data.drawn(name, choice, ahead=ahead, items=int(count)), name)
 
 st.header("Did such promises hold?", anchor=False)
 with st.grid(2, min_column_width=420):
@@ -63,7 +63,7 @@ with st.grid(2, min_column_width=420):
         if "not overlapping" in hit.said:
             apart = theme.many(int(hit.said["not overlapping"]), "separate period")
             st.caption(f"Neighbouring promises share most of their weeks: all of them together are {apart}.")
-    parts.card(kept, kept.name)
+    cards.card(kept, kept.name)
 
 st.header("The weeks that it is drawn from", anchor=False)
-parts.card(limits, limits.name)
+cards.card(limits, limits.name)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import data, parts, theme
+from dashboard import cards, data, parts, theme
 from dashboard.parts import Tile
 
 TILES = (
@@ -40,7 +40,7 @@ if all(one.empty for one in drawn):
 else:
     with st.grid(2, min_column_width=420):
         for one in drawn:
-            parts.card(one, one.name)
+            cards.card(one, one.name)
 
 if measures.applications:
     st.header("One application at a time", anchor=False)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import beside, data, parts, take_along, theme
+from dashboard import beside, cards, data, parts, path_dialog, take_along, theme
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.notes import KINDS, tried
 from vsm.errors import UsageError
@@ -34,7 +34,7 @@ with st.grid(2, min_column_width=420):
         for stream in (measures.streams or [None]) if entry.mapped else [None]:
             drawn = data.drawn(entry.name, choice, stream)
             titled = drawn if stream is None else replace(drawn, title=f"{drawn.title}: {stream}")
-            parts.card(titled, f"retro_{entry.name}_{stream or ''}")
+            cards.card(titled, f"retro_{entry.name}_{stream or ''}")
 
 try:
     beside.section(choice)
@@ -159,3 +159,4 @@ with st.form("new_experiment", border=True):
             data.add_experiment, title, hypothesis, metric, start or last, end, choice.stream,
         )  # fmt: skip
     refused("experiment")
+path_dialog.opened()

@@ -451,10 +451,10 @@ def test_types_beyond_the_roles_share_one():
 
 @pytest.mark.parametrize(
     ("name", "selection"),
-    [("deployment_frequency", "week"), ("recovery", "failure"), ("cycle_scatter", "items"), ("ageing_wip", "items")],
+    [("deployment_frequency", "week"), ("recovery", "mark"), ("cycle_scatter", "item"), ("ageing_wip", "item")],
 )
 def test_what_can_be_clicked_is_selected_by_name(name, selection):
-    assert [one["name"] for one in ALL[name]().to_dict()["params"]] == [selection]
+    assert [one["name"] for one in ALL[name]().to_dict()["params"]] == ["brush", selection]
 
 
 @pytest.mark.parametrize(
