@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard import theme
-from dashboard.charts.marks import Chart, hour_axis, layered, role, time_axis, time_scale, words
+from dashboard.charts.marks import Chart, Span, hour_axis, layered, role, time_axis, time_scale, words
 
 NOBODY = "none named"
 SURE = 0.8  # of the resamples
@@ -67,13 +67,18 @@ def moved(history: pd.DataFrame | None) -> Chart | None:
         alt.Tooltip("said:N", title="Resamples that say the same"),
         alt.Tooltip("n:Q", title="Items finished"),
     ]
-    room = pd.Timedelta(days=10)
-    first, last = told["end"].min() - room, told["end"].max() + room
+    first, last = span(told)
     x = alt.X("end:T", axis=time_axis(list(told["end"])[::3], first, last, "Thirteen weeks up to"), scale=time_scale(first, last))
     y = alt.Y("stage:N", sort=None, axis=alt.Axis(title=None, labelLimit=140, ticks=False, domain=False, grid=True))
     sure, unsure = (alt.Chart(told[told["sure"] == side]).mark_point(filled=side, size=110, opacity=1) for side in (True, False))
     dots = [part.encode(x=x, y=y, color=role(), tooltip=tooltip) for part in (sure, unsure) if len(part.data)]
     return alt.layer(*dots).properties(height=max(ROW * told["stage"].nunique() + AXIS, 120))
+
+
+def span(history: pd.DataFrame) -> Span:
+    """The time over which it moved, with room for the first and the last dot."""
+    room = pd.Timedelta(days=10)
+    return history["end"].min() - room, history["end"].max() + room
 
 
 def levers(table: pd.DataFrame | None) -> Chart | None:

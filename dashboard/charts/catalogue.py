@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboard.charts import told_bottlenecks, told_delivery, told_flow, told_forecast
 from dashboard.charts.entry import Asked, Drawn, Entry
-from dashboard.charts.marks import Chart, annotated
+from dashboard.charts.marks import Chart, Span, annotated
 
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry for part in (told_delivery, told_flow, told_bottlenecks, told_forecast) for entry in part.ENTRIES
@@ -30,7 +30,7 @@ def drawn(name: str, asked: Asked) -> Drawn:
     if entry.mapped and asked.measures.stages is None:
         return _without_a_map(entry, asked)
     told = entry.told(asked)
-    chart = _noted(told.chart, asked) if entry.dated else told.chart
+    chart = _noted(told.chart, asked, told.span) if entry.dated else told.chart
     return Drawn(
         name=entry.name,
         page=entry.page,
@@ -54,11 +54,11 @@ def _without_a_map(entry: Entry, asked: Asked) -> Drawn:
     return Drawn(entry.name, entry.page, entry.title, why, "", figure, pd.DataFrame(), why, asked.about, None)
 
 
-def _noted(chart: Chart | None, asked: Asked) -> Chart | None:
-    """A chart over time with the notes of its window."""
+def _noted(chart: Chart | None, asked: Asked, span: Span | None) -> Chart | None:
+    """A chart over time with the notes of the time that it shows."""
     if chart is None or asked.notes is None or asked.notes.empty:
         return chart
     scope = asked.measures.scope
-    first, last = (time.tz_convert(asked.zone).tz_localize(None) for time in (scope.start, scope.end))
+    window = tuple(time.tz_convert(asked.zone).tz_localize(None) for time in (scope.start, scope.end))
     notes: pd.DataFrame = asked.naive(asked.notes, "at", "until")
-    return annotated(chart, notes, first, last)
+    return annotated(chart, notes, *(span or window), window=window)

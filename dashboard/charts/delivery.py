@@ -16,6 +16,7 @@ from dashboard.charts.marks import (
     in_weeks,
     layered,
     levels,
+    moment,
     mondays,
     pickable,
     role,
@@ -236,8 +237,13 @@ def fail_rate_by_month(months: pd.DataFrame | None, pooled: float | None = None)
         return None
     told = _said(told).assign(
         named=[f"{month:%b %Y}" for month in told["month"]],
+        middle=told["month"] + pd.Timedelta(days=15),
         note=["" if whole else "only a part of it lies in the window" for whole in told["whole"]],
     )
-    x = alt.X("named:O", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True))
+    first, last = told["month"].min(), told["month"].max() + pd.offsets.MonthBegin()
+    axis = alt.Axis(values=[moment(day) for day in told["middle"]], format="%b %Y", title=None, grid=False, labelOverlap=True)
+    x = alt.X("middle:T", axis=axis, scale=time_scale(first, last))
     tooltip = [alt.Tooltip("named:N", title="Month"), alt.Tooltip("note:N", title="Note"), *_share_tooltips()]
-    return _shares(told[["named", "whole", "note", "n", *SHARES]], x, x, tooltip, {f"all months {theme.rate(pooled)}": pooled})
+    return _shares(
+        told[["named", "middle", "whole", "note", "n", *SHARES]], x, x, tooltip, {f"all months {theme.rate(pooled)}": pooled}
+    )

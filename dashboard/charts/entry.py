@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import theme
-from dashboard.charts.marks import Chart
+from dashboard.charts.marks import Chart, Span
 from dashboard.charts.spec import specification
 from vsm.measure import Measures
 from vsm.metrics.compare import compare
@@ -75,7 +75,8 @@ class Told:
     """What a chart says. ``finding``: what is to be seen; ``reading``: how to read its marks; ``rows``: what it draws.
 
     ``chart`` is None where there is nothing to draw: ``why`` says why. ``title``: where it is not the entry's own.
-    ``picture``: a drawing in SVG that stands instead of a chart.
+    ``picture``: a drawing in SVG that stands instead of a chart. ``span``: the time that its axis shows, where that is not the
+    window.
     """
 
     finding: str
@@ -86,6 +87,7 @@ class Told:
     title: str = ""
     why: str = ""
     picture: str = ""
+    span: Span | None = None
 
 
 @dataclass(frozen=True)

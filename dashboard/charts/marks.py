@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from dashboard import theme
@@ -38,6 +37,7 @@ ITEM, WEEK, MARK, BRUSH = "item", "week", "mark", "brush"
 BRUSHED = alt.BrushConfig(fill="gray", fillOpacity=0.18, stroke="gray")  # to be seen on light and on dark
 
 Chart = alt.Chart | alt.LayerChart
+Span = tuple[pd.Timestamp, pd.Timestamp]  # naive local
 
 
 def role(**more: Any) -> alt.Color:
@@ -195,14 +195,18 @@ def _empty(layer: Chart) -> bool:
     return isinstance(layer.data, pd.DataFrame) and layer.data.empty
 
 
-def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timestamp, last: pd.Timestamp) -> Chart | None:
+def annotated(
+    chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timestamp, last: pd.Timestamp, window: Span | None = None
+) -> Chart | None:
     """A time chart with what people wrote down: at, until (naive local), text; a line at each note, a band over each span.
 
-    Only what lies between two times, so that no note stretches the axis. The words are in the tooltip and numbered on top.
+    Only what lies between two times, so that no note stretches the axis. The words are in the tooltip and, of what lies in the
+    `window`, numbered on top: a chart of a longer time has older notes, too, and the same numbers as all others.
     """
     if chart is None or notes is None or notes.empty:
         return chart
-    told = notes[(notes["at"] <= last) & (notes["until"].fillna(notes["at"]) >= first)].reset_index(drop=True)
+    inside = _between(notes, *(window or (first, last))).index
+    told = _between(notes.assign(place=pd.Series(range(1, len(inside) + 1), index=inside)), first, last)
     if told.empty:
         return chart
     told = told.assign(
@@ -212,10 +216,10 @@ def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timesta
     )
     # Of notes of one day the numbers stand beside each other, not upon each other.
     days = told["begins"].dt.normalize()
-    told = told.assign(number=[", ".join(str(place + 1) for place in np.flatnonzero(days == day)) for day in days])
+    told = told.assign(number=[", ".join(f"{place:.0f}" for place in told.loc[days == day, "place"].dropna()) for day in days])
     told = told[["begins", "ends", "text", "number", "tone"]]
     tooltip = [alt.Tooltip("text:N", title="Note"), alt.Tooltip("begins:T", title="From", format="%-d %b %Y")]
-    x = alt.X("begins:T", axis=alt.Axis(title=None))
+    x = alt.X("begins:T")  # of a chart with an axis of its own: that says what it is
     spans = (
         alt.Chart(told[told["ends"] > told["begins"]])
         .mark_rect(opacity=0.12)
@@ -225,6 +229,11 @@ def annotated(chart: Chart | None, notes: pd.DataFrame | None, first: pd.Timesta
     numbers = alt.Chart(told).mark_text(dy=-4, fontWeight=700, baseline="bottom")
     numbers = numbers.encode(x=x, y=alt.value(0), text="number:N", color=role(), tooltip=tooltip)
     return layered(chart, spans, lines, numbers).properties(height=chart.height)
+
+
+def _between(notes: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """The notes that lie between two times, if only in part."""
+    return notes[(notes["at"] <= last) & (notes["until"].fillna(notes["at"]) >= first)]
 
 
 def pickable(chart: alt.Chart, pick: bool, point: Mapping[str, str] | None, brush: Sequence[str] = ("x", "y")) -> alt.Chart:

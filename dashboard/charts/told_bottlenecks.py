@@ -26,6 +26,7 @@ def ranking(asked: Asked) -> Told:
 def moved(asked: Asked) -> Told:
     """How the constraint moved over the year."""
     history, figure = asked.measures.moved, asked.figure("constraint")
+    shown = None if history is None else asked.naive(history, "start", "end")
     rows = columns(history, "start", "end", "stage", "confidence", "n")
     named = rows["stage"].dropna().value_counts()
     often = [f"{stage} in {count}" for stage, count in sorted(named.items(), key=lambda one: (-one[1], one[0]))]
@@ -35,7 +36,8 @@ def moved(asked: Asked) -> Told:
         "Dot: thirteen weeks; a hollow one is not sure. Once a constraint is mended, another stage is next.",
         figure,
         rows,
-        bottlenecks.moved(None if history is None else asked.naive(history, "start", "end")),
+        bottlenecks.moved(shown),
+        span=None if shown is None or shown.empty else bottlenecks.span(shown),
         why="In no thirteen weeks of the year a constraint could be named.",
     )
 
@@ -108,7 +110,7 @@ PAGE = "bottlenecks"
 ENTRIES = (
     Entry("ranking", "How near each stage is to its limit", PAGE, ranking, mapped=True),
     Entry("lever", "What 25 % more capacity would bring", PAGE, lever, mapped=True),
-    Entry("constraint_history", "How it moved over the year", PAGE, moved, mapped=True),
+    Entry("constraint_history", "How it moved over the year", PAGE, moved, mapped=True, dated=True),
     Entry("waste", "Where the hours went", PAGE, wasted, mapped=True),
     Entry("handoffs", "Handoffs between teams", PAGE, handed, mapped=True),
 )

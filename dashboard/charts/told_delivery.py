@@ -206,8 +206,8 @@ def speed(asked: Asked) -> Told:
     )
 
 
-def _entry(name: str, title: str, told: Callable[[Asked], Told], page: str, pick: Pick | None = None) -> Entry:
-    return Entry(name, title, page, told, dated=pick is not None, pick=pick)
+def _entry(name: str, title: str, told: Callable[[Asked], Told], page: str, pick: Pick | None = None, dated: bool = False) -> Entry:
+    return Entry(name, title, page, told, dated=dated or pick is not None, pick=pick)
 
 
 BY_WEEKS = Pick("week", "deployed_at")
@@ -221,6 +221,6 @@ ENTRIES = (
     _entry("path_to_production", "From first commit to production", to_production, "delivery"),
     _entry("path_to_recovery", "From a failed deployment to users served again", back_to_service, "delivery"),
     _entry("batch_size", "Batch size", batches, "delivery", BY_WEEKS),
-    _entry("fail_rate_by_month", "Change fail rate, month by month", failing_by_month, "delivery"),
+    _entry("fail_rate_by_month", "Change fail rate, month by month", failing_by_month, "delivery", dated=True),
     _entry("speed_against_stability", "Speed against stability", speed, "delivery"),
 )

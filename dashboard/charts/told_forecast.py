@@ -8,6 +8,7 @@ import pandas as pd
 from dashboard import theme
 from dashboard.charts import forecast as charts
 from dashboard.charts.entry import Asked, Entry, Told, columns
+from dashboard.charts.marks import Span
 from vsm.metrics import forecast
 from vsm.metrics.shifts import looks, shifts
 from vsm.scope import Scope
@@ -64,6 +65,7 @@ def kept(asked: Asked) -> Told:
         figure,
         rows,
         charts.kept(figure.rows, asked.ahead),
+        span=_weeks(rows),
         why=figure.said.get("why", "No promise of the past can be checked yet."),
     )
 
@@ -88,8 +90,14 @@ def limits(asked: Asked) -> Told:
         figure,
         columns(rows, "week", "items", "mean", "lower", "upper", "look"),
         charts.run_chart(rows, "items", "Items finished") if len(past) else None,
+        span=_weeks(past),
         why=figure.said.get("why", "No week is known yet."),
     )
+
+
+def _weeks(rows: pd.DataFrame) -> Span | None:
+    """From the first of some weeks to the end of the last."""
+    return None if rows.empty else (rows["week"].min(), rows["week"].max() + pd.Timedelta(days=7))
 
 
 def _of(asked: Asked) -> tuple[pd.DataFrame, Scope, ZoneInfo]:
@@ -101,6 +109,6 @@ PAGE = "forecast"
 ENTRIES = (
     Entry("forecast_items", "How many in the coming weeks", PAGE, many),
     Entry("forecast_weeks", "When so many more items will be done", PAGE, until),
-    Entry("forecast_kept", "Every promise of the past", PAGE, kept),
-    Entry("throughput_limits", "Throughput by week, and its limits", PAGE, limits),
+    Entry("forecast_kept", "Every promise of the past", PAGE, kept, dated=True),
+    Entry("throughput_limits", "Throughput by week, and its limits", PAGE, limits, dated=True),
 )

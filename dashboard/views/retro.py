@@ -90,7 +90,7 @@ for place, row in enumerate(notes[inside].to_dict("records"), start=1):
 if not inside.any():
     st.caption("No note of this period yet.")
 if not inside.all():
-    with st.expander(f"{theme.many(int((~inside).sum()), 'note')} of other times, on no chart here"):
+    with st.expander(f"{theme.many(int((~inside).sum()), 'note')} of other times"):
         for row in notes[~inside].to_dict("records"):
             note(row)
 with st.form("new_note", border=True):

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -101,6 +102,28 @@ def test_a_specification_follows_the_schema_and_holds_each_frame_once(one, name,
     text = json.dumps({key: value for key, value in told.spec.items() if key != "datasets"})
     assert all(f'"{dataset}"' in text for dataset in told.spec["datasets"])
     assert "config" not in told.spec, "a theme of its own would not follow the page's"
+
+
+@pytest.mark.parametrize(("name", "stream"), EVERY)
+def test_notes_lie_on_every_chart_over_time_and_on_no_other(one, name, stream):
+    assert over_time(one(name, stream).spec) == CATALOGUE[name].dated
+
+
+def over_time(spec: dict) -> bool:
+    """Whether any layer's x is a time."""
+    across = spec.get("encoding", {}).get("x", {})
+    return across.get("type") == "temporal" or any(map(over_time, spec.get("layer", ())))
+
+
+@pytest.mark.parametrize("name", ["forecast_kept", "throughput_limits", "fail_rate_by_month", "constraint_history"])
+def test_a_note_is_drawn_with_its_number(asked, name):
+    of = asked(stream="checkout" if CATALOGUE[name].mapped else None)
+    at = of.measures.scope.end - pd.Timedelta(weeks=20)
+    notes = pd.DataFrame({"at": [at], "until": pd.to_datetime([None], utc=True), "text": ["freeze"]})
+
+    told = data(drawn(name, replace(of, notes=notes)))
+
+    assert [row["number"] for part in told if "number" in part for row in part.to_dict("records")] == ["1"]
 
 
 @pytest.mark.parametrize(("name", "stream"), EVERY)

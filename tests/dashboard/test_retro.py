@@ -6,8 +6,10 @@ from datetime import date
 import altair as alt
 import pandas as pd
 import pytest
+import vl_convert
 
-from dashboard.charts import delivery, marks
+from dashboard.charts import delivery, flow, marks
+from dashboard.charts.spec import specification, with_rows
 from vsm import journal, store
 
 EVIL = "<img src=x onerror=alert(1)> :red[hey] [evil](http://evil.example)"
@@ -77,7 +79,7 @@ def test_a_note_of_another_time_is_listed_apart_and_can_be_taken_back(look, own)
         )
     app = look("retro", own)
 
-    assert [one.label for one in app.expander] == ["1 note of other times, on no chart here"]
+    assert [one.label for one in app.expander] == ["1 note of other times"]
     button(app, "Take back").click().run()
     assert kept(own)[0].empty
 
@@ -141,6 +143,23 @@ def test_only_notes_of_the_window_are_drawn_and_their_words_are_data():
 
     assert {(row["number"], row["text"]) for row in drawn} == {("1", EVIL), ("2", "freeze")}
     assert max(row["ends"] for row in drawn) <= WEEKS[-1].isoformat()
+
+
+def test_a_chart_of_a_longer_time_has_older_notes_too_and_the_numbers_of_all_others():
+    notes = noted(("2026-09-20", None, "before the window"), ("2026-10-06", None, "in it"))
+    told = marks.annotated(chart(), notes, WEEKS[0] - pd.Timedelta(weeks=9), WEEKS[-1], window=(WEEKS[0], WEEKS[-1])).to_dict()
+
+    drawn = {row["text"]: row["number"] for rows in told["datasets"].values() for row in rows if "number" in row}
+    assert drawn == {"before the window": "", "in it": "1"}
+
+
+def test_an_axis_keeps_its_title_under_a_note():
+    items = pd.DataFrame({"item": ["a", "b"], "done_at": WEEKS[:2], "hours": [3.0, 50.0]})
+    told = marks.annotated(flow.cycle_scatter(items), noted(("2026-10-06", None, "a")), WEEKS[0], WEEKS[-1])
+
+    axes = vl_convert.vegalite_to_vega(with_rows(specification(told)))["axes"]
+
+    assert {axis["title"] for axis in axes if "title" in axis and axis["scale"] == "x"} == {"Finished"}
 
 
 @pytest.mark.parametrize("notes", [noted(), noted(("2025-01-01", None, "long ago"))], ids=["none", "none of the window"])
