@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vsm import facts
 from vsm.cli import Exports, common
-from vsm.errors import WorkError
-from vsm.export_commands import export_csv, export_ocel, export_xes, forced
+from vsm.errors import UsageError, WorkError
+from vsm.export_commands import SINCE, export_csv, export_ocel, export_xes, exported
 from vsm.store import Engine, opened
 from vsm.store import facts as all_facts
 
@@ -44,18 +45,41 @@ def export() -> None:
     """Write what the store holds to files for other programs and people."""
 
 
-@export.command("facts")
+@export.command("facts", epilog=SINCE)
 @click.argument("folder", type=click.Path(path_type=Path))
-@forced
-@common
-def export_facts(folder: Path, force: bool, pseudonyms: bool, store: str, config: Path | None) -> None:
-    """Write all facts to a folder that `vsm import` reads: a CSV file a table, sorted, names and handles included.
+@exported
+def export_facts(folder: Path, force: bool, pseudonyms: bool, store: str, config: Path | None, **options: Any) -> None:
+    """Write facts to a folder that `vsm import` reads: a CSV file a table, sorted, names and handles included.
 
-    With --pseudonyms a vsm.toml goes with them, under which they tell the same numbers.
+    All of the store's, or those that a stream, an application, a team or a window needs for its numbers. With
+    --pseudonyms a vsm.toml goes with them, under which they tell the same numbers.
     """
-    with opened(store, create=False) as engine:
-        counts = _disguised(engine, folder, force, config) if pseudonyms else facts.dump(engine, folder, force)
-    click.echo(f"{folder}: {sum(counts.values()):,} rows in {len(counts)} files")
+    said = ""
+    if any(value is not None for name, value in options.items() if name not in ("definition", "policy", "level")):
+        counts, said = _scoped(folder, force, pseudonyms, store=store, config=config, **options)
+    else:
+        with opened(store, create=False) as engine:
+            counts = _disguised(engine, folder, force, config) if pseudonyms else facts.dump(engine, folder, force)
+    click.echo(f"{folder}: {sum(counts.values()):,} rows in {len(counts)} files{said}")
+
+
+def _scoped(
+    folder: Path, force: bool, pseudonyms: bool, definition: Any, policy: Any, start: str | None, **options: Any
+) -> tuple[dict[str, int], str]:
+    """Write the facts of a scope, and say as of when they tell its numbers."""
+    from vsm import disguise
+    from vsm.commands import asked
+    from vsm.facts_of_scope import facts_of
+
+    more = ["vsm.toml"] if pseudonyms else []
+    facts.ready(folder, force, more)
+    flow, scope, _ = asked(start=start, pseudonyms=pseudonyms, **options)
+    try:
+        told = facts_of(flow, scope, scope.start if start else None)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    facts.write(told, folder, force, {name: disguise.settings(flow.config) for name in more})
+    return told.counts(), f", as of {scope.end:%Y-%m-%dT%H:%M:%S.%fZ}".replace(".000000Z", "Z")
 
 
 def _disguised(engine: Engine, folder: Path, force: bool, config: Path | None) -> dict[str, int]:
