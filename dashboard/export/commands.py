@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from vsm.commands import measured, scoped
+from vsm.commands import measured
 from vsm.errors import UsageError
+from vsm.export_commands import exported
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@scoped
+@exported
 def chart(name: str | None, file: Path | None, force: bool, **options: Any) -> None:
     """A chart as FILE (.png, .svg, .pdf, .html or .csv), with its finding, definition, filters and date.
 
@@ -55,6 +55,7 @@ def _kind(name: str, file: Path | None) -> str:
 def _content(name: str, kind: str, options: dict[str, Any]) -> bytes:
     from dashboard.charts.catalogue import drawn
     from dashboard.charts.entry import Asked
+    from dashboard.export import unsaid
     from dashboard.export.pictures import written
     from vsm import journal, store
     from vsm.measure import measure
@@ -62,6 +63,8 @@ def _content(name: str, kind: str, options: dict[str, Any]) -> bytes:
     measures, _ = measured(**options)
     with store.opened(options["store"], create=False) as engine:
         notes = journal.notes(engine)
+    if options["pseudonyms"]:
+        notes = unsaid.notes(notes)
     if measures.scope.stream is not None:
         notes = notes[notes["stream"].isna() | (notes["stream"] == measures.scope.stream)]
     try:

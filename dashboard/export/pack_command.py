@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from vsm.commands import measured, scoped
+from vsm.commands import measured
 from vsm.errors import UsageError
+from vsm.export_commands import exported
 
 
 @click.command()
@@ -14,14 +15,14 @@ from vsm.errors import UsageError
 @click.option("--chart", "charts", metavar="NAME", multiple=True, help="Only these charts, in this order. [default: the usual ten]")
 @click.option("--alone", is_flag=True, help="Do not compare with the period before.")
 @click.option("--people", is_flag=True, help="Keep people in the rows, as [privacy] shows them.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@scoped
+@exported
 def pack(file: Path, charts: tuple[str, ...], alone: bool, people: bool, force: bool, **options: Any) -> None:
     """A pack as FILE (.html, .pdf, .pptx or .zip): numbers with verdicts, charts, notes, experiments, the rows behind them.
 
     The same data and options give the same bytes.
     """
     from dashboard.charts.catalogue import CATALOGUE  # pandas and Altair are a second's import, and --help needs none
+    from dashboard.export import unsaid
     from dashboard.export.pack import KINDS, USUAL, packed, written
     from vsm import journal, store
     from vsm.measure import measure
@@ -39,6 +40,8 @@ def pack(file: Path, charts: tuple[str, ...], alone: bool, people: bool, force: 
     with store.opened(options["store"], create=False) as engine:
         notes, experiments = (_of(told, measures.scope.stream) for told in (journal.notes(engine), journal.experiments(engine)))
         data_version = ".".join(map(str, store.version(engine)))
+    if options["pseudonyms"]:
+        notes, experiments = unsaid.notes(notes), unsaid.experiments(experiments)
     told = packed(measures, before, notes, experiments, charts or USUAL, people)
     content = written(told, kind, data_version)
     with whole_file(file, force) as draft:

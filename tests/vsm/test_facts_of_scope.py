@@ -82,8 +82,15 @@ TWO_TEAMS = {
     "code": "a at=1 | Start\nb at=2 < a | PAY-1 Sort (#1)\nc at=3 < b | WEB-1 Colour (#2)",
     "pulls": "1 sha=b branch=PAY-1 created=1 merged=2 author=ann commits=x\n2 sha=c branch=WEB-1 created=1 merged=3 author=bea",
     "more": {"site": "d at=1 | WEB-2 Colour\ne at=2 < d | WEB-1 Colour\nf at=3 < e | Nothing"},
-    "tickets": "PAY-1 team=Pay parent=EPIC-1: Todo 0, Done 9 ann\nWEB-1 team=Web: Todo 0, Done 9 bea"
-    "\nWEB-2 team=Web: Todo 0, Done 9 cid\nEPIC-1 type=Epic: Open 0\nOPS-1 team=Ops: Todo 0\nPAY-2 team=Pay: Todo 0\nWEB-3 team=Web: Todo 1",
+    "tickets": """
+        PAY-1 team=Pay parent=EPIC-1: Todo 0, Done 9 ann
+        WEB-1 team=Web: Todo 0, Done 9 bea
+        WEB-2 team=Web: Todo 0, Done 9 cid
+        EPIC-1 type=Epic: Open 0
+        OPS-1 team=Ops: Todo 0
+        PAY-2 team=Pay: Todo 0
+        WEB-3 team=Web: Todo 1
+    """,
     "deployments": "d1 sha=a at=1.5\nd2 sha=c at=4\nd3 app=site repo=site sha=f at=5",
     "incidents": "i1 opened=4.5\ni2 app=site opened=5.5",
     "ticket_links": "PAY-2 blocks OPS-1",
