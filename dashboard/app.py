@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import data, filters, frame, memory, parts
+from dashboard import data, filters, frame, memory, parts, turns
 
 VIEWS = Path(__file__).parent / "views"
 PAGES = (
@@ -34,8 +34,9 @@ st.set_page_config(page_title=f"{page.title} · Value stream")
 frame.dress()
 filters.arrive(page.url_path)
 try:
-    with data.one_look():
-        page.run()
+    with turns.turn() as come, data.one_look():
+        if come:
+            page.run()
 except Exception as error:  # the one boundary: whoever looks gets a sentence, the log gets the traceback
     parts.failed(error)
 finally:

@@ -49,6 +49,11 @@ def line(known: Known) -> Choice:
     )
 
 
+def usual() -> Choice:
+    """What a viewer sees who has chosen nothing."""
+    return Choice(stream=None, team=None, weeks=PERIODS[DEFAULT], compare=True)
+
+
 def arrive(page: str) -> None:
     """A run of a page begins: what its address asks for is kept before anything slow, for who goes on to another page meanwhile."""
     if page != st.session_state.get(PAGE):

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import api, ready
+from dashboard import api, ready, warm
 from vsm import logs
 
 logs.begin()
+warm.begin()
 
 
 def broken(error: Exception) -> bool:
