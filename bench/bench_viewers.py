@@ -92,7 +92,7 @@ def together(port: int, viewers: int, seconds: float, page: Callable[[list[str]]
 
     def look(number: int) -> None:
         mine = random.Random(number)  # noqa: S311 - nobody must not guess it
-        viewer = Viewer(port, page(list(PAGES)))
+        viewer = Viewer(port, page(list(PAGES)), keep=False)
         try:
             viewer.run()
             ready.wait(600)

@@ -26,11 +26,11 @@ class Answer:
 class Viewer:
     """One session of a server on the loopback."""
 
-    def __init__(self, port: int, page: str = "", query: str = "") -> None:
+    def __init__(self, port: int, page: str = "", query: str = "", keep: bool = True) -> None:
         self._socket = connect(
             f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=f"http://localhost:{port}"
         )
-        self._page, self._query = page, query
+        self._page, self._query, self._keep = page, query, keep  # whether to read the charts, which takes this process's time
 
     def run(self) -> Answer:
         """Run the page once more."""
@@ -47,7 +47,7 @@ class Viewer:
             if kind == "script_finished":
                 answer.seconds = time.perf_counter() - began
                 return answer
-            if kind == "delta" and message.delta.new_element.WhichOneof("type") == "vega_lite_chart":
+            if self._keep and kind == "delta" and message.delta.new_element.WhichOneof("type") == "vega_lite_chart":
                 answer.charts.append(_ready(message.delta.new_element.vega_lite_chart))
 
     def close(self) -> None:
