@@ -21,6 +21,7 @@ from vsm import sqlite_store
 from vsm.cli import common, say
 from vsm.config import Config, Source, load
 from vsm.errors import UsageError, WorkError
+from vsm.turn import own
 
 if TYPE_CHECKING:
     from collectors.harvest import Outcome
@@ -54,7 +55,7 @@ def collect(
 
     A second run reads only the news. One source down does not stop the others.
     """
-    with recorded(progress) as record:
+    with own(store), recorded(progress) as record:
         told = _configured(load(config), sources)
         context = context_of(told, store, _instant(since, told.zone) if since else None)
         ready = collectors(told, sources, context)

@@ -1,26 +1,24 @@
 """A harvest from a page: a program of its own, which goes on when the page is closed or the server ends.
 
 Two files lie beside the store. `….harvest.json` is written by the harvest (`vsm collect --progress`) and says how it
-goes. `….harvest.log` has what it prints; the harvest holds a lock on it for as long as it lives, whoever started it,
-so that there are never two for one store and a killed one is seen to be gone.
+goes. `….harvest.log` has what it prints; the harvest holds a lock on it (`vsm.turn`) for as long as it lives, whoever
+started it, so that there are never two for one store and a killed one is seen to be gone.
 """
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from vsm import turn
 from vsm.errors import UsageError
 
 CALL = [sys.executable, "-P", "-m", "vsm", "collect", "--progress"]
@@ -32,6 +30,7 @@ class Harvest:
 
     ``status``: running, done, failed, stopped, or killed (it is gone and had no time to say so).
     ``error``: what was wrong with all of it; ``sources``: each one's state, as the file has it. ``ended``: when.
+    ``elsewhere``: it was not started from a page, so that the file tells of another one.
     """
 
     status: str
@@ -40,13 +39,16 @@ class Harvest:
     seconds: float = 0.0
     sources: tuple[Mapping[str, Any], ...] = field(default=())
     ended: datetime | None = None
+    elsewhere: bool = False
 
 
 def state(store: str, now: datetime) -> Harvest | None:
     """How the harvest of a store goes; None where none was ever started from a page."""
-    running, told = _locked(_place(store, "log")), _told(_place(store, "json"))
+    running, told = turn.taken(store), _told(turn.place(store, "json"))
+    if running and not _writes(told):
+        return Harvest("running", running=True, elsewhere=True)
     if not told:
-        return Harvest("running", running=True) if running else None
+        return None
     written, seconds, sources = told["written"], told["seconds"], tuple(told["sources"])
     if running:
         # Between two pages nothing is written, and time goes on.
@@ -57,21 +59,21 @@ def state(store: str, now: datetime) -> Harvest | None:
 
 def begin(store: str, config: str | None) -> None:
     """Start a harvest of every configured source. Raises UsageError where one runs, or nothing can be written."""
-    log = _place(store, "log")
+    log = turn.place(store, "log")
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        opened = os.open(log, os.O_RDWR | os.O_CREAT, 0o600)
+        opened = turn.opened(store)
     except OSError as error:
         raise UsageError(f"{log} cannot be written ({error.strerror}): start `vsm collect` where the store lies") from None
-    with os.fdopen(opened, "r+b") as file:
-        if not _lock(file):
-            raise UsageError("a harvest of this store runs already: wait for its end, or stop it")
+    with opened as file:
+        if not turn.take(file):
+            raise UsageError(turn.TAKEN)
         file.truncate(0)
         # What the last one said goes; if this one dies before its first word, that is seen, too.
-        _place(store, "json").write_text(json.dumps({"pid": 0, "status": "running", "sources": []}), encoding="utf-8")
+        turn.place(store, "json").write_text(json.dumps({"pid": 0, "status": "running", "sources": []}), encoding="utf-8")
         # What it prints goes to the file that is locked: it inherits the lock, which ends with it. The store's URL
         # may have a password and so goes by the environment, where no list of processes shows it.
-        call = [*CALL, str(_place(store, "json")), *(["--config", config] if config else [])]
+        call = [*CALL, str(turn.place(store, "json")), *(["--config", config] if config else [])]
         environment = os.environ | {"VSM_STORE": store}
         process = subprocess.Popen(
             call, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
@@ -81,43 +83,23 @@ def begin(store: str, config: str | None) -> None:
 
 def stop(store: str) -> None:
     """Ask the running harvest to end; what it has saved stays. One that has ended is left alone."""
-    told = _told(_place(store, "json"))
-    if told.get("pid") and _locked(_place(store, "log")):
+    told = _told(turn.place(store, "json"))
+    if told.get("pid") and turn.taken(store):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(told["pid"], signal.SIGTERM)  # with its helpers, as Ctrl-C would
 
 
-def _place(store: str, ending: str) -> Path:
-    """The file of an ending beside a SQLite file; of another store in the user's own folder for such things."""
-    file = store.partition("?")[0].removeprefix("sqlite:///")
-    if store.startswith("sqlite:///") and file not in ("", ":memory:"):
-        return Path(f"{file}.harvest.{ending}")
-    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    name = hashlib.sha256(store.rpartition("@")[2].encode()).hexdigest()[:16]
-    return folder / "vsm" / f"{name}.harvest.{ending}"
-
-
-def _lock(file: IO[bytes]) -> bool:
-    for _ in range(20):  # a page that only looks holds it for a moment
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
-
-
-def _locked(log: Path) -> bool:
-    """Whether a living process holds the lock."""
-    try:
-        with log.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
+def _writes(told: Mapping[str, Any]) -> bool:
+    """Whether who has the turn writes the file: one that has only begun, or lives."""
+    if not told or told["status"] != "running":
         return False
-    return False
+    try:
+        os.kill(told["pid"], 0)  # 0, until it has said its own: we live
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        pass
+    return True
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -125,6 +107,14 @@ def _told(path: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return {"error": None, "seconds": 0.0, **told, "written": written, "status": told["status"], "sources": told["sources"]}
+        return {
+            "error": None,
+            "seconds": 0.0,
+            "pid": 0,
+            **told,
+            "written": written,
+            "status": told["status"],
+            "sources": told["sources"],
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -19,7 +19,7 @@ HOW = {"done": ":material/check_circle:", "failed": ":material/error:", "parked"
 
 
 def running() -> bool:
-    """Whether a harvest that was started from a page runs."""
+    """Whether a harvest runs, started from a page or elsewhere."""
     found = data.harvesting()
     return found is not None and found.running
 
@@ -68,6 +68,9 @@ def _offer(sources: tuple[str, ...], again: bool) -> None:
 
 
 def _runs(found: Harvest) -> None:
+    if found.elsewhere:
+        st.markdown(":material/sync: **A harvest runs** that was not started here: it says how it goes where it was started.")
+        return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f":material/sync: **A harvest runs**, for {found.seconds:.0f} s so far.", width="content")
         if st.button("Stop it", icon=":material/stop_circle:", key="stop_harvest"):

@@ -297,4 +297,4 @@ def test_a_store_whose_name_is_written_with_percent_signs_is_one_file_with_its_k
     for _ in range(2):
         assert vsm("collect", "--store", "sqlite:///our%20store.db")[0] == 0
     assert vsm("report", "--store", "sqlite:///our%20store.db")[0] == 0
-    assert {path.name for path in tmp_path.glob("our*")} == {"our store.db", "our store.db.key"}
+    assert {path.name for path in tmp_path.glob("our*")} == {"our store.db", "our store.db.key", "our store.db.harvest.log"}

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data, harvest, live, parts
 from dashboard.harvest import Harvest
-from vsm import cli
+from vsm import cli, turn
 from vsm.errors import UsageError
 
 APP = Path(parts.__file__).with_name("app.py")
@@ -52,7 +53,7 @@ def slow(place, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     yield
-    told = harvest._told(harvest._place(data.url(), "json"))
+    told = harvest._told(turn.place(data.url(), "json"))
     if told.get("pid") and data.harvesting().running:
         os.killpg(told["pid"], signal.SIGKILL)
 
@@ -109,12 +110,32 @@ def test_there_are_never_two_for_one_store_and_it_can_be_stopped(place, slow):
 def test_one_that_was_killed_is_seen_to_be_gone_and_another_can_begin(place, slow, monkeypatch):
     data.begin_harvest()
     until(lambda found: found.sources)
-    os.killpg(harvest._told(harvest._place(data.url(), "json"))["pid"], signal.SIGKILL)
+    os.killpg(harvest._told(turn.place(data.url(), "json"))["pid"], signal.SIGKILL)
     assert ended().status == "killed"
 
     monkeypatch.setenv("PATH", os.environ["PATH"].partition(":")[2])
     data.begin_harvest()
     assert ended().status == "done"
+
+
+def test_a_terminal_waits_for_a_page_and_a_page_for_a_terminal(place, slow, capsys):
+    data.begin_harvest()
+    until(lambda found: found.sources)
+    assert cli.run(["collect"]) == 2
+    assert "a harvest of this store runs already" in capsys.readouterr().err
+    assert data.harvesting().sources, "what the page's own says of itself stays"
+    data.stop_harvest()
+    ended()
+
+    with subprocess.Popen([sys.executable, "-m", "vsm", "collect"], stderr=subprocess.DEVNULL) as terminal:
+        found = until(lambda found: found.running)
+        assert (found.elsewhere, found.sources) == (True, ()), "the file still tells of the page's"
+        with pytest.raises(UsageError, match="runs already"):
+            data.begin_harvest()
+        terminal.kill()
+    assert ended().status == "stopped", "what was killed holds nothing"
+    data.begin_harvest()
+    assert not until(lambda found: found.sources).elsewhere
 
 
 def test_a_wrong_configuration_is_its_end_and_its_reason(place):
@@ -140,9 +161,9 @@ def test_no_password_is_in_a_list_of_processes_or_in_the_name_of_a_file(place, m
 
     assert "hunter2" not in str(called[0][0])
     assert called[0][1]["env"]["VSM_STORE"].endswith("hunter2@db.example/vsm")
-    log = harvest._place("postgresql://reader:another@db.example/vsm", "log")
+    log = turn.place("postgresql://reader:another@db.example/vsm", "log")
     assert log.parent == place / "state" / "vsm"
-    assert log == harvest._place(data.url(), "log")
+    assert log == turn.place(data.url(), "log")
 
 
 def test_half_a_file_or_another_programs_is_none(tmp_path):
@@ -199,6 +220,13 @@ def test_while_it_runs_the_page_says_how_far_it_is_and_lets_it_be_stopped(page, 
     assert "Harvest again" not in labels(app)
     app.button(key="stop_harvest").click().run()
     assert asked == [True]
+
+
+def test_one_that_was_started_elsewhere_is_said_and_not_stopped_from_here(page):
+    app = page(Harvest("running", True, elsewhere=True), "shop")
+
+    assert "A harvest runs** that was not started here" in words(app)
+    assert not {"Stop it", "Harvest again", "Harvest now"} & set(labels(app))
 
 
 @pytest.mark.parametrize(
@@ -282,9 +310,9 @@ def test_an_import_while_a_page_is_open_is_told_and_shown_when_asked_for(tmp_pat
 
 
 def test_time_goes_on_between_two_pages(tmp_path, monkeypatch):
-    monkeypatch.setattr(harvest, "_locked", lambda log: True)
+    monkeypatch.setattr(turn, "taken", lambda store: True)
     file = tmp_path / "x.db.harvest.json"
-    file.write_text('{"pid": 1, "status": "running", "sources": [], "seconds": 5}')
+    file.write_text('{"pid": 0, "status": "running", "sources": [], "seconds": 5}')
     written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
     assert harvest.state(f"sqlite:///{tmp_path / 'x.db'}", written + timedelta(seconds=7)).seconds == pytest.approx(12)
