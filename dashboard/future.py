@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, dialogs, fields, parts, theme
+from dashboard import data, dialogs, fields, map_state, parts, theme
 from dashboard import map as drawing
 from dashboard.fields import Typed
+from dashboard.map.groups import PLANNED, grouped
 from dashboard.map.states import planned
 from dashboard.map_component import pick_on_map
 from vsm import future
@@ -69,7 +71,7 @@ def _draft(stream: str) -> None:
     """The future state that is being drawn: each step can be chosen on its map and changed."""
     steps, before = future.read(st.session_state[_key(stream)])
     st.caption("Choose a step on the map to change it or to take it out.")
-    picked = pick_on_map(drawing.value_stream_svg(planned(steps, before)), f"map_future_{stream}")
+    picked = _map(steps, before, f"map_future_{stream}", f"{stream}, future state")
     names = [step.name for step in steps]
     if picked in names:
         dialogs.open_(f"step_{stream}_{picked}")
@@ -83,6 +85,17 @@ def _draft(stream: str) -> None:
         st.button("Throw it away", key=f"drop_{stream}", on_click=_drop, args=(stream,), icon=":material/delete:")
     dialogs.shown(f"new_{stream}", "A new step", _new, stream, names)
     dialogs.shown(f"keep_{stream}", "Keep this future state", _keep, stream)
+
+
+def _map(steps: Steps, before: Steps, key: str, of: str) -> str | None:
+    """A future state's map with its groups, if it has many steps, and the step that was picked on it just now."""
+    whole = planned(steps, before)
+    names = grouped(whole).names
+    told = grouped(whole, map_state.opened(of, names)).told
+    picked = pick_on_map(drawing.value_stream_svg(told), key, on_group=partial(map_state.toggle, of))
+    if names:
+        st.caption(PLANNED)
+    return picked
 
 
 def _unknown(steps: Sequence[Step]) -> None:
@@ -256,7 +269,7 @@ def _kept(stream: str, row: dict[str, Any], one: Measures, zone: str) -> None:
         dated = _dated(row, zone)
         said = f"{dated[0].upper()}{dated[1:]}. Below each number that differs stands what it was on the day it was drawn."
         st.caption(parts.text(said))
-        pick_on_map(drawing.value_stream_svg(planned(steps, before)), f"map_kept_{row['id']}")
+        _map(steps, before, f"map_kept_{row['id']}", f"{stream}, future state {row['id']}")
         st.subheader("What was to be reached", anchor=False)
         st.dataframe(beside(before, steps), hide_index=True, key=f"goal_{row['id']}", alt="The state before and the future state")
         _unknown(steps)

@@ -1,6 +1,7 @@
 """The map on a page: a Streamlit component that shows the SVG and gives back what was chosen on it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -87,29 +88,29 @@ def value_stream_map(
     has not, is none. `on_group`: called with the name of a group that is to be opened or closed.
     """
     shown = chosen_stage(key, selected)
-
-    def _group() -> None:
-        if on_group is not None:
-            on_group(st.session_state[component_key(key)].group)
-
     chosen = _component(
         key=component_key(key),
         data={"svg": svg, "selected": shown, "once": False},
         default={"stage": selected},
         on_stage_change=lambda: None,
-        on_group_change=_group,
+        on_group_change=partial(_group, key, on_group),
         on_picked_change=lambda: None,
     ).stage
     return chosen if chosen is not None and f'data-stage="{escaped(chosen)}"' in svg else None
 
 
-def pick_on_map(svg: str, key: str) -> str | None:
+def pick_on_map(svg: str, key: str, on_group: Callable[[str | None], None] | None = None) -> str | None:
     """Show a map on which nothing stays chosen, and give the stage that was picked just now, None for none."""
     return _component(
         key=component_key(key),
         data={"svg": svg, "selected": None, "once": True},
         default={"stage": None},
         on_stage_change=lambda: None,
-        on_group_change=lambda: None,
+        on_group_change=partial(_group, key, on_group),
         on_picked_change=lambda: None,
     ).picked
+
+
+def _group(key: str, on_group: Callable[[str | None], None] | None) -> None:
+    if on_group is not None:
+        on_group(st.session_state[component_key(key)].group)

@@ -13,6 +13,10 @@ RULE = (
     "seven boxes are left; the constraint stays by itself, and so do estimates. A group's times are sums of its stages' medians, "
     "its n is the smallest of theirs. Choose a group to open it."
 )
+PLANNED = (
+    "More than nine steps: the two neighbours on which an item spends the fewest hours are put together, again and again, until "
+    "seven boxes are left; what differs from the state before stays by itself where there is room. Choose a group to open it."
+)
 Columns = list[list[str]]
 
 
@@ -26,12 +30,17 @@ class Grouped:
 
 def grouped(told: MapModel, opened: Collection[str] = (), most: int = MOST, fit: int = FIT) -> Grouped:
     """A map of more than `most` columns with neighbours put together until as many are left as `fit`; `opened`: not these."""
-    measured = {told.places[stage.name].column for stage in told.stages if not stage.estimate}
-    if len(measured) <= most:
+    counted = {told.places[stage.name].column for stage in told.stages if told.planned or not stage.estimate}
+    if len(counted) <= most:
         return Grouped(told)
-    by_name = {stage.name: stage for stage in told.stages}
-    guessed = sum(1 for stage in told.stages if stage.estimate)
-    spans = _spans(in_order(told.places), by_name, told.constraint, fit + guessed)
+    by_name, columns = {stage.name: stage for stage in told.stages}, in_order(told.places)
+    apart = {stage.name for stage in told.stages if stage.estimate or stage.name == told.constraint}
+    if told.planned:
+        spans = _spans(columns, by_name, apart | {stage.name for stage in told.stages if stage.changes}, fit)
+        if len(spans) > most:  # nearly all of it differs, or is an estimate
+            spans = _spans(columns, by_name, (), fit)
+    else:
+        spans = _spans(columns, by_name, apart, fit + sum(1 for stage in told.stages if stage.estimate))
     groups = [Group(_name(names), names) for names in map(_flat, spans) if len(names) > 1 and len(_columns(told, names)) > 1]
     closed = [group for group in groups if group.name not in opened]
     return Grouped(
@@ -40,11 +49,14 @@ def grouped(told: MapModel, opened: Collection[str] = (), most: int = MOST, fit:
     )
 
 
-def _spans(columns: Columns, by_name: dict[str, Stage], constraint: str | None, fit: int) -> list[Columns]:
-    """Neighbouring columns put together, the two with the fewest hours first, until so many fit, or none can be."""
+def _spans(columns: Columns, by_name: dict[str, Stage], apart: Collection[str], fit: int) -> list[Columns]:
+    """Neighbouring columns put together, the two with the fewest hours first, until so many fit, or none can be.
+
+    `apart`: the stages that stay by themselves.
+    """
     spans = [[column] for column in columns]
     hours = [sum(by_name[name].hours for name in column) for column in columns]
-    alone = [any(name == constraint or by_name[name].estimate for name in column) for column in columns]
+    alone = [any(name in apart for name in column) for column in columns]
     while len(spans) > fit:
         pairs = [i for i in range(len(spans) - 1) if not (alone[i] or alone[i + 1])]
         if not pairs:
@@ -72,7 +84,7 @@ def _name(names: Sequence[str]) -> str:
 def _closed(told: MapModel, groups: Sequence[Group], by_name: dict[str, Stage]) -> MapModel:
     """The map with a box for each of some groups."""
     inside = {name: group.name for group in groups for name in group.members}
-    sums = {group.name: _sum(group, [by_name[name] for name in group.members], told.constraint) for group in groups}
+    sums = {group.name: _sum(group, [by_name[name] for name in group.members], told.planned) for group in groups}
     stages = {inside.get(stage.name, stage.name): sums.get(inside.get(stage.name, ""), stage) for stage in told.stages}
     constraint = told.constraint and inside.get(told.constraint, told.constraint)
     onward, loops = (_between(moves, inside) for moves in (told.onward, told.loops))
@@ -94,7 +106,7 @@ def _moved(told: MapModel, inside: dict[str, str]) -> dict[str, Place]:
     return at
 
 
-def _sum(group: Group, stages: Sequence[Stage], constraint: str | None) -> Stage:
+def _sum(group: Group, stages: Sequence[Stage], planned: bool) -> Stage:
     """A group as one stage: sums, and the smallest n."""
     teams = {stage.team for stage in stages}
     people = [stage.people for stage in stages if stage.people is not None]
@@ -116,7 +128,8 @@ def _sum(group: Group, stages: Sequence[Stage], constraint: str | None) -> Stage
         holds=all(stage.holds for stage in stages),
         taken=max(stage.taken for stage in stages),
         members=group.members,
-        changes=_changes(stages),
+        estimate="with estimates" if any(stage.estimate for stage in stages) else "",
+        changes=_before(stages) if planned else _changes(stages),
         partly=len(waits) < len(stages) or len(works) < len(works_at),
     )
 
@@ -131,6 +144,16 @@ def _changes(stages: Sequence[Stage]) -> dict[str, Change]:
             words = [change.said.removeprefix("clearly ") for change in told if change is not None]
             said = " ".join(f"{words.count(word)} {word}" for word in ("longer", "shorter") if word in words)
             found[name] = Change(sum(before), said and f"{said} of {len(told)}")
+    return found
+
+
+def _before(stages: Sequence[Stage]) -> dict[str, Change]:
+    """What the sums of a planned group were in the state before, where any of its steps differs."""
+    found = {}
+    for name in ("wait", "work"):
+        if any(name in stage.changes for stage in stages):
+            old = [stage.changes[name].before if name in stage.changes else getattr(stage, name) for stage in stages]
+            found[name] = Change(sum(hours or 0.0 for hours in old))
     return found
 
 

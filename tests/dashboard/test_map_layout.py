@@ -15,7 +15,10 @@ from dashboard import map_state
 from dashboard.map import Change, MapModel, Stage, value_stream_svg
 from dashboard.map.groups import FIT, MOST, grouped
 from dashboard.map.layout import Layout
+from dashboard.map.states import planned
 from dashboard.svg import LIGHT_PAPER
+from vsm import future
+from vsm.future import Step
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.strip() and "…" not in name)
@@ -260,3 +263,34 @@ def test_a_step_by_hand_leaves_the_other_boxes_as_many():
     assert len([one for one in told.stages if not one.estimate]) == FIT
     assert [one.name for one in told.stages if not one.members] == ["S13", "Board"]
     assert grouped(MapModel.of(line(MOST)).with_steps([(board, "S3")])).names == ()
+
+
+# Future states of many steps. --------------------------------------------------------------------------------------------
+
+
+BEFORE = tuple(Step(f"S{place}", 5.0 + place % 5 * 7, 2.0, column=place) for place in range(14))
+
+
+def test_of_a_future_state_with_many_steps_what_differs_stays_by_itself():
+    after = future.with_steps(future.changed(BEFORE, "S5", wait=3.0), [(Step("Pair review", 1.0, 4.0), "S8")])
+    whole = planned(after, BEFORE)
+    told = grouped(whole).told
+
+    alone = [one.name for one in told.stages if not one.members]
+    assert (len(told.stages), alone[:2]) == (FIT, ["S5", "Pair review"])
+    assert sum(one.hours for one in told.stages) == sum(one.hours for one in whole.stages)
+    (first, *_) = grouped(whole).names
+    assert len(grouped(whole, [first]).told.stages) > FIT
+    assert grouped(planned(BEFORE[:MOST], BEFORE)).names == ()
+
+
+def test_where_all_steps_of_a_future_state_differ_groups_say_what_they_were():
+    after = BEFORE
+    for step in BEFORE:
+        after = future.changed(after, step.name, wait=1.0)
+    told = grouped(planned(after, BEFORE)).told
+
+    assert len(told.stages) == FIT
+    was = {one.name: one.changes["wait"].before for one in told.stages}
+    assert sum(was.values()) == sum(step.wait for step in BEFORE)
+    assert all("work" not in one.changes for one in told.stages)

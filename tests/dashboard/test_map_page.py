@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.map.groups import grouped
+from dashboard.map.states import planned
 from vsm import future, journal, store
 
 CHECKOUT = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
@@ -160,3 +162,22 @@ def test_a_step_of_a_future_state_that_cannot_be_read_stays_as_it_was(look, own)
     (warning,) = app.warning
     assert [said.partition(":")[0] for said in html.unescape(warning.value).split("  \n")] == ["Waiting time", "People"]
     assert app.session_state["draft_checkout"] == before
+
+
+def test_a_group_of_a_future_state_is_opened_by_a_link(look, own):
+    steps = tuple(future.Step(f"S{place}", 5.0 + place, 2.0, column=place) for place in range(14))
+    with store.opened(own) as engine:
+        key = journal.add_future_state(engine, "checkout", "Less", future.written(steps, steps), None, by="", now=LONG_AGO)
+    group = next(name for name in grouped(planned(steps, steps)).names if name.startswith("S0"))
+    closed, opened = (
+        look("value_stream", stream="checkout", future=str(key), **more)
+        for more in ({}, {"open": f"checkout, future state {key}: {group}"})
+    )
+
+    assert "More than nine steps" in words(closed)
+    assert ["S1. Waits" in drawn_on_maps(app) for app in (closed, opened)] == [False, True]
+
+
+def drawn_on_maps(app):
+    """What the browser gets to draw on the maps of a page."""
+    return "\n".join(str(part.proto) for part in app.get("bidi_component"))
