@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from vsm.errors import ConfigError as ConfigError
+from vsm.sign_in import Access, SignIn
 
 EVENTS = (
     "ticket.created",
@@ -108,6 +109,7 @@ class StreamConfig(Part):
     ignored: Names = ()
     level: Level = "item"
     stages: tuple[StageConfig, ...] = ()
+    groups: Names = Field(default=(), exclude=True)  # of the sign-in: only their members see it; without any, everybody
 
     @model_validator(mode="after")
     def _one_place_each(self) -> Self:
@@ -271,6 +273,8 @@ class Config(Part):
     retention: Retention = Retention()
     people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"
     sources: tuple[Source, ...] = ()
+    sign_in: SignIn | None = Field(default=None, exclude=True)  # what tells of accounts goes into no export
+    access: Access = Field(default=Access(), exclude=True)
     folder: Path = Field(default=Path("."), exclude=True)
     path: Path | None = Field(default=None, exclude=True)
 
@@ -373,5 +377,6 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{place}: no such key; see the configuration in README.md for those there are"
     message = SAID.get(problem["type"], problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1))
-    given = "" if isinstance(problem["input"], (dict, Part)) or problem["type"] == "missing" else f", got {problem['input']!r}"
+    silent = problem["type"] == "missing" or "never the secret itself" in message  # what was given may be the secret
+    given = "" if isinstance(problem["input"], (dict, Part)) or silent else f", got {problem['input']!r}"
     return f"{place or 'the configuration'}: {message[0].lower()}{message[1:]}{given}"
