@@ -249,6 +249,13 @@ class Retention(Part):
     audit_days: KeptDays | None = None
 
 
+class Warehouse(Part):
+    """What an engine's own tables and columns are called (vsm/warehouse/tables.py)."""
+
+    tables: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
 class Source(BaseModel):
     """One ``[[sources]]`` table: its kind and name, and the keys that only its collector understands."""
 
@@ -271,6 +278,7 @@ class Config(Part):
     calendar: Calendar | None = None
     privacy: Privacy = Privacy()
     retention: Retention = Retention()
+    warehouse: Warehouse = Warehouse()
     people: dict[str, tuple[Handle, ...]] = Field(default_factory=dict)  # a person's handles: "github:ann", "jira:5b10…"
     sources: tuple[Source, ...] = ()
     sign_in: SignIn | None = Field(default=None, exclude=True)  # what tells of accounts goes into no export

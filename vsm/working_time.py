@@ -46,14 +46,14 @@ def hours_between(begin: "pd.Series[Any]", end: "pd.Series[Any]", calendar: Cale
 
 
 def _worked(times: Micros, calendar: Calendar, zone: ZoneInfo) -> Micros:
-    opens, closes, before = _days(calendar, zone)
+    opens, closes, before = working_days(calendar, zone)
     day = np.searchsorted(opens, times, side="right") - 1
     today = np.minimum(times, closes[day]) - opens[day]
     return np.where(day < 0, 0, before[day] + today)
 
 
 @lru_cache(maxsize=8)
-def _days(calendar: Calendar, zone: ZoneInfo) -> tuple[Micros, Micros, Micros]:
+def working_days(calendar: Calendar, zone: ZoneInfo) -> tuple[Micros, Micros, Micros]:
     """Each working day's opening and closing, and the working time of all days before it."""
     days = pd.date_range(FIRST, LAST, freq="D", unit="us")
     days = days[np.isin(days.day_of_week, [DAYS.index(day) for day in calendar.workdays])]

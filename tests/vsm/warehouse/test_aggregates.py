@@ -1,0 +1,134 @@
+"""Aggregates of an engine against the embedded path: every row and column, of random logs and in several windows."""
+
+from collections.abc import Callable, Iterator
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from random_visits import EVERYTHING, MONDAY, STATUSES, WORDS, events, items, log
+
+from vsm.config import Calendar
+from vsm.metrics import cumulative, handoffs, rework
+from vsm.metrics import flow as figures
+from vsm.metrics import stages as in_stage
+from vsm.metrics.figure import Figure, Number, nearest_rank
+from vsm.scope import Scope
+from vsm.visits import Path, visits
+from vsm.warehouse import flow, moves, stays
+from vsm.warehouse.engine import connect
+from vsm.warehouse.ranks import ranked
+from vsm.warehouse.walk import Walk, walked
+from vsm.workflow import Stage, Workflow
+
+VIENNA = ZoneInfo("Europe/Vienna")
+WINDOW = Scope(MONDAY + pd.Timedelta(days=20), MONDAY + pd.Timedelta(days=80, hours=7))  # the clock goes forward in it
+LATE = Scope(MONDAY + pd.Timedelta(days=90), MONDAY + pd.Timedelta(days=140))
+NONE = Scope(MONDAY - pd.Timedelta(days=20), MONDAY - pd.Timedelta(days=2))
+SHIFT = Calendar(workdays=("mon", "tue", "thu", "fri"), hours=("08:30", "16:00"))
+ONLY_STATUSES = [word for word in WORDS if "." not in word]
+
+
+CASES = [(EVERYTHING, "duckdb"), (STATUSES, "duckdb"), (EVERYTHING, "sqlite")]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0].name} in {case[1]}")
+def case(request, filled, tmp_path_factory) -> Iterator[tuple[Path, Walk, Workflow, Callable]]:
+    """A random log followed on both ways, every visit split."""
+    workflow, name = request.param
+    told, about = log(5, 200, WORDS if workflow is EVERYTHING else ONLY_STATUSES), items(6, 210)
+    engine = connect(f"{name}://{tmp_path_factory.mktemp('engine') / 'events.db'}")
+    tables = filled(engine, items=about, events=events(told))
+    found = walked(tables.events, tables.items, workflow, engine.keep)
+    found = Walk(engine.keep(stays.split(found.visits, workflow.stages)), engine.keep(found.items))
+    path = visits(told, about, workflow)
+    yield Path(in_stage.split(path.visits, workflow.stages), path.items, path.unknown), found, workflow, engine.keep
+    engine.close()
+
+
+@pytest.fixture
+def both(case) -> tuple[Path, Walk]:
+    return case[:2]
+
+
+@pytest.fixture
+def keep(case) -> Callable:
+    return case[3]
+
+
+@pytest.fixture
+def line(case) -> tuple[Stage, ...]:
+    return case[2].stages
+
+
+def same(expected: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Whole rows: numbers to nine digits, since sums are made in another order; all else exactly."""
+    assert_frame_equal(expected.reset_index(drop=True), found[expected.columns], rtol=1e-9, check_dtype=False)
+
+
+def equal(expected: Figure, found: Number) -> None:
+    assert found.n == expected.n
+    assert [near(value) for value in found.values.values()] == [near(expected.values[name]) for name in found.values]
+
+
+def near(value: float | None) -> str:
+    """A number to nine digits; None as it is."""
+    return "None" if value is None else f"{value:.9g}"
+
+
+@pytest.mark.parametrize("scope", [WINDOW, LATE, NONE], ids=["middle", "end", "before"])
+def test_stages_moves_and_days(both, line, keep, scope: Scope) -> None:
+    path, found = both
+    lately = in_stage.lately(in_stage.recent(path.visits, path.items, scope), scope)
+    window = stays.Window.of(scope)
+    for calendar in (None, SHIFT):
+        table = in_stage.stages(lately, line, scope, calendar, VIENNA)
+        same(table, stays.stages(found.visits, line, scope, calendar, VIENNA, keep))
+    steps = moves.steps(found.visits, found.items)
+    same(handoffs.moves(path.visits, path.items, scope), moves.moves(steps, line, window))
+    back, sent = rework.rework(path.visits, path.items, scope), moves.rework(steps, found.items, line, window)
+    same(back.percent_complete_accurate, sent.accurate)
+    same(back.loops, moves.loops(steps, line, window))
+    assert near(sent.rolled) == near(back.rolled)
+    assert (sent.n, sent.items, sent.reopened) == (back.items.n, *(back.items.values[name] or 0 for name in ("items", "reopened")))
+    same(cumulative.cumulative(path.visits, path.items, line, scope, VIENNA),
+         flow.cumulative(found.visits, found.items, line, scope, VIENNA, keep))  # fmt: skip
+    expected, days = cumulative.wip_by_day(path.visits, scope, VIENNA), flow.wip_by_day(found.visits, scope, VIENNA)
+    assert_frame_equal(expected, days, rtol=1e-9, atol=1e-7)
+
+
+@pytest.mark.parametrize("scope", [WINDOW, LATE, NONE], ids=["middle", "end", "before"])
+def test_figures(both, scope: Scope) -> None:
+    path, found = both
+    window = stays.Window.of(scope)
+    for end in ("production", "done"):
+        equal(figures.lead_time(path.items, scope, end), flow.lead_time(found.items, window, end))
+    equal(figures.cycle_time(path.items, scope), flow.cycle_time(found.items, window))
+    equal(figures.throughput(path.items, scope, VIENNA), flow.throughput(found.items, scope))
+    equal(figures.wip(path.visits, path.items, scope), flow.wip(found.visits, scope))
+    equal(figures.work_item_age(path.items, scope), flow.work_item_age(found.items, window))
+    equal(figures.flow_efficiency(path.visits, path.items, scope), flow.flow_efficiency(found.visits, found.items, window))
+    same(figures.throughput(path.items, scope, VIENNA).series, flow.finished_by_week(found.items, scope, VIENNA))
+    same(figures.distribution(path.items, scope)[["type", "n"]], flow.distribution(found.items, window))
+    hands, steps = handoffs.handoffs(path.visits, path.items, scope), moves.steps(found.visits, found.items)
+    told = moves.handoffs(steps, found.items, window)
+    equal(hands.per_item, Number("handoffs_per_item", {"mean": told.mean, "moves_known": told.moves_known}, told.n))
+    same(hands.between_teams[["from", "to", "n"]], told.between_teams)
+
+
+def test_the_log_holds_what_goes_wrong(both) -> None:
+    path, _ = both
+    assert {"first", "back", "again", "forward", "skip"} <= set(path.visits["kind_in"])
+    assert {"done", "cancelled", "in progress", "no events"} <= set(path.items["state"])
+    assert path.items["reopened"].sum() > 5
+    assert path.visits["left"].isna().sum() > 5
+
+
+def test_a_percentile_is_the_nearest_rank_whatever_the_number_of_values(engine, filled) -> None:
+    told = log(9, 60).head(230)
+    rows = filled(engine, events=events(told)).events
+    for count in (1, 2, 3, 19, 20, 21, 100, 230):
+        values = list(range(1000, 1000 + 7 * count, 7))
+        some = rows.filter(rows.place < count).mutate(value=1000 + rows.place * 7)
+        row = ranked(some, "value", (50, 85, 95)).to_pandas().iloc[0]
+        assert [row["p50"], row["p85"], row["p95"]] == [nearest_rank(values, share) for share in (0.5, 0.85, 0.95)]

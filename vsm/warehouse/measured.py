@@ -1,0 +1,285 @@
+"""Measures from an engine: the same `Measures` as on the embedded path, of aggregates alone, so that they have no rows."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import ibis
+import pandas as pd
+
+from vsm import pipeline, stream
+from vsm.config import Config, StreamConfig
+from vsm.delivery import Delivery
+from vsm.errors import UsageError
+from vsm.measure import Measures
+from vsm.metrics import forecast
+from vsm.metrics.figure import Figure, Number, no_rows
+from vsm.metrics.recovery import Stream
+from vsm.pipeline import Flow
+from vsm.scope import Scope
+from vsm.store import Facts
+from vsm.warehouse import flow, moves, stays
+from vsm.warehouse.delivery import Deliveries
+from vsm.warehouse.engine import Engine
+from vsm.warehouse.ranks import count, first_row
+from vsm.warehouse.tables import Tables, tables
+from vsm.warehouse.walk import walked
+from vsm.workflow import Workflow, of_stream
+from vsm.working_time import micro
+
+Expr = Any
+ROWS = "its rows stay in the engine, and it needs them"
+# What a report from an engine leaves out, and why: the keys are there, without a number.
+LEFT_OUT = {
+    "handoffs.between_people": "people are known to the store alone, which gives them their pseudonyms",
+    "waste": ROWS,
+    "constraint": "the finder walks every wait of a stage over time; the stages' queue shares are here",
+    "lead_time_lever": "its simulation is fitted to single visits",
+    "batch_size": "commits and lines are not among the engine's tables",
+    "reliability": "incidents are in the engine only where a deployment is held to have failed",
+    "happy_path": ROWS,
+    "recovery_stream": ROWS,
+    "coverage": "what could not be linked is not among the engine's tables",
+    "quality": "the checks read the sources' own facts",
+    "teams": "not worked out in an engine yet",
+    "months": "not worked out in an engine yet",
+    "forecast.hit_rate": "the back-test needs each item's own time",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stream: its workflow, its visits (split into wait and work) and items, and whether its items have deployments."""
+
+    name: str
+    workflow: Workflow
+    visits: Expr
+    items: Expr
+    deploys: bool
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """What an engine holds, as it was known at ``now``."""
+
+    engine: Engine
+    config: Config
+    tables: Tables
+    streams: tuple[Part, ...]
+    now: pd.Timestamp
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The production deployments and what they brought, worked out once."""
+        told = Deliveries.of(self.tables, self.config.dora)
+        return replace(told, runs=self.engine.keep(told.runs), pairs=self.engine.keep(told.pairs))
+
+    @cached_property
+    def empty(self) -> Flow:
+        """A flow of no rows, of the same configuration and instant."""
+        return replace(pipeline.read(Facts.empty(), self.config), now=self.now)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each of the engine's tables has."""
+        return {name: int(table.count().to_pandas()) for name, table in vars(self.tables).items()}
+
+
+def read(engine: Engine, config: Config, now: pd.Timestamp | None = None) -> Warehouse:
+    """Follow every item of every stream through its stages, in the engine. Raises UsageError where that cannot be."""
+    told = tables(engine, config.warehouse)
+    latest = first_row(told.events.agg(at=told.events.at.max()))["at"]
+    finished = first_row(told.deployments.agg(at=told.deployments.finished_at.max()))["at"]
+    known = [at for at in (latest, finished) if at is not None]
+    if not known:
+        raise UsageError(
+            f"{engine.place} holds no events yet: fill it with `vsm export warehouse`, or name your tables in vsm.toml"
+        )
+    newest = pd.Timestamp(max(known), unit="us", tz="UTC").as_unit("us")
+    at = newest if now is None else now
+    if now is not None and now < newest:
+        told = _as_of(told, micro(now))
+    configured = config.streams or (StreamConfig(name="everything"),)
+    parts = tuple(_part(engine, told, one, config, alone=len(configured) == 1) for one in configured)
+    return Warehouse(engine, config, told, parts, at)
+
+
+def _as_of(told: Tables, now: int) -> Tables:
+    """The tables as they were known at an instant."""
+
+    def then(table: Expr, *names: str) -> Expr:
+        none = ibis.null("int64")
+        return table.mutate(**{name: ibis.cases((table[name] <= now, table[name]), else_=none) for name in names})
+
+    def born(table: Expr, name: str) -> Expr:
+        return table.filter(table[name].isnull() | (table[name] <= now))
+
+    return replace(
+        told,
+        items=then(born(told.items, "created_at"), "in_production_at"),
+        events=told.events.filter(told.events.at <= now),
+        deployments=born(told.deployments, "finished_at"),
+        changes=then(told.changes, "first_review_at", "ready_at", "merged_at"),
+        remedies=then(born(told.remedies, "opened_at"), "recovered_at"),
+    )
+
+
+def _part(engine: Engine, told: Tables, one: StreamConfig, config: Config, alone: bool) -> Part:
+    if not one.stages:
+        raise UsageError(
+            f"the stream {one.name!r} has no stages in the configuration, and an engine derives none: "
+            "add [[streams.stages]] (`vsm report --format json` on a store tells those that it derives)"
+        )
+    workflow = of_stream(one, Facts.empty(), pd.DataFrame(), config.production)
+    items = told.items if alone else told.items.filter(told.items.stream == one.name)
+    if alone and config.streams:
+        items = items.filter(items.stream.isnull() | (items.stream == one.name))
+    log = told.events if alone else told.events.semi_join(items, "item")
+    found = walked(log, items, workflow, engine.keep)
+    visits = engine.keep(stays.split(found.visits, workflow.stages))
+    known = engine.keep(found.items)
+    deploys = bool(first_row(known.agg(n=count(known.in_production_at.notnull())))["n"])
+    return Part(one.name, workflow, visits, known, deploys)
+
+
+def measure(told: Warehouse, scope: Scope) -> Measures:
+    """Measure one scope. Raises ValueError, with what there is, for a stream that is not there."""
+    names = [one.name for one in told.streams]
+    if scope.stream is not None and scope.stream not in names:
+        raise ValueError(f"no stream {scope.stream!r}; expected one of {', '.join(map(repr, names))}")
+    chosen = [_scoped(one, scope) for one in told.streams if scope.stream in (None, one.name)]
+    if len(chosen) == 1:
+        return _stream(told, chosen[0], scope, every=len(told.streams) == 1)
+    parts = {one.name: _stream(told, one, replace(scope, stream=one.name), every=False) for one in chosen}
+    edges = moves.together(
+        [(one.accurate, one.workflow.stages) for one in parts.values() if one.accurate is not None and one.workflow]
+    )
+    return replace(_measures(told, chosen, scope, None), streams=parts, accurate=edges)
+
+
+def _scoped(one: Part, scope: Scope) -> Part:
+    """A stream's items, and their visits, of a scope's team and application."""
+    items = one.items
+    for column, name in (("team", scope.team), ("application", scope.application)):
+        if name is not None:
+            items = items.filter(items[column] == name)
+    return one if items is one.items else replace(one, items=items, visits=one.visits.semi_join(items, "item"))
+
+
+def _stream(told: Warehouse, one: Part, scope: Scope, every: bool) -> Measures:
+    """The measures of one stream, with what needs its map of stages."""
+    line, zone, window = one.workflow.stages, told.config.zone, stays.Window.of(scope)
+    by_stage = stays.stages(one.visits, line, scope, told.config.calendar, zone, told.engine.keep)
+    steps = told.engine.keep(moves.steps(one.visits, one.items))
+    moved, back = moves.moves(steps, line, window), moves.rework(steps, one.items, line, window)
+    whole = _measures(told, [one], scope, steps, back, every)
+    return replace(
+        whole,
+        workflow=one.workflow,
+        stages=by_stage,
+        moves=moved,
+        accurate=back.accurate,
+        loops=moves.loops(steps, line, window),
+        cumulative=flow.cumulative(one.visits, one.items, line, scope, zone, told.engine.keep),
+        graph=stream.graph(by_stage, moved, back.accurate),
+    )
+
+
+def _union(tables_: list[Expr]) -> Expr:
+    first, *more = tables_
+    return ibis.union(first, *more) if more else first
+
+
+def _measures(
+    told: Warehouse, chosen: list[Part], scope: Scope, steps: Expr, back: moves.Rework | None = None, every: bool = True
+) -> Measures:
+    """What needs no map of stages, over the items of some streams."""
+    zone, window = told.config.zone, stays.Window.of(scope)
+    items, visits = _union([one.items for one in chosen]), _union([one.visits for one in chosen])
+    steps = told.engine.keep(moves.steps(visits, items)) if steps is None else steps
+    back = back or moves.rework(steps, items, None, window)
+    hands = moves.handoffs(steps, items, window)
+    end: Literal["production", "done"] = "production" if any(one.deploys for one in chosen) else "done"
+    shipped = _shipped(told, chosen, items, scope, every)
+    found = {
+        "lead_time": (flow.lead_time(items, window, end), {"start": "created", "end": end}),
+        "cycle_time": (flow.cycle_time(items, window), {"start": "first work", "end": "done"}),
+        "throughput": (flow.throughput(items, scope), {}),
+        "wip": (flow.wip(visits, scope), {}),
+        "work_item_age": (flow.work_item_age(items, window), {"start": "first stage entered", "end": "now"}),
+        "flow_efficiency": (flow.flow_efficiency(visits, items, window), {}),
+        "handoffs_per_item": (Number("handoffs_per_item", {"mean": hands.mean, "moves_known": hands.moves_known}, hands.n), {}),
+        "rework": (_sent_back(back), {}),
+        **{name: (number, {}) for name, number in shipped.numbers(scope, zone).items()},
+    }
+    figures = {name: _figure(number, said) for name, (number, said) in found.items()}
+    figures |= {name: _figure(Number(name, {"value": None}, 0), {"why": ROWS}) for name in ABSENT}
+    figures |= {"finished_in_12_weeks": _promised(items, scope, told)}
+    empty, none = pd.DataFrame(), told.empty
+    return Measures(
+        scope=scope, flow=none, items=none.links.items, figures=figures, distribution=flow.distribution(items, window),
+        between_people=pd.DataFrame({"from": [], "to": [], "n": []}), between_teams=hands.between_teams,
+        lead_time_parts=shipped.parts(scope), part_times=empty, remediation=empty,
+        happy_path=NO_WAY, recovery_stream=NO_WAY, delivery=Delivery(empty, empty, empty, empty, empty, empty),
+        _doubtful=lambda: pd.DataFrame({"check": [], "rows": [], "effect": [], "remedy": []}),
+        _monthly=lambda: pd.DataFrame(), _apart=lambda: shipped.by_application(scope, zone),
+    )  # fmt: skip
+
+
+NO_WAY = Stream(None, 0, pd.DataFrame({"part": [], "p50": [], "p85": [], "mean": [], "n": []}), pd.DataFrame())
+ABSENT = (
+    "blocked_time", "blocked_by", "forecast_hit_rate", "tickets_linked", "changes_deployed", "incidents_linked", "batch_size",
+    "availability", "time_to_acknowledge",
+)  # fmt: skip
+
+
+def _figure(number: Number, said: dict[str, str]) -> Figure:
+    """A number as a figure; its rows stayed where they are."""
+    return Figure(number.name, number.values, number.n, "", "", "counted in the engine", no_rows(), said=said)
+
+
+def _sent_back(back: moves.Rework) -> Number:
+    n = back.n
+    values = {
+        "items": float(back.items) if n else None,
+        "share": back.items / n if n else None,
+        "reopened": float(back.reopened) if n else None,
+        "never_sent_back": back.never_sent_back / n if n else None,
+        "rolled": back.rolled,
+    }
+    return Number("rework", values, n)
+
+
+def _promised(items: Expr, scope: Scope, told: Warehouse) -> Figure:
+    """What the coming weeks finish, from the counts of the past weeks: each item of a week as if it were done as it began."""
+    zone = told.config.zone
+    first = flow.first_done(items)
+    if first is None:
+        weekly = pd.DataFrame({"done_at": pd.Series(dtype="datetime64[us, UTC]")})
+    else:
+        since = pd.Timestamp(first, unit="us", tz="UTC").as_unit("us")
+        counts = flow.finished_by_week(items, replace(scope, start=min(since, scope.end)), zone)
+        starts = counts["week"].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
+        weekly = pd.DataFrame({"done_at": starts.repeat(counts["items"]).reset_index(drop=True)})
+    return forecast.finished_in(weekly, scope, zone)
+
+
+def _shipped(told: Warehouse, chosen: list[Part], items: Expr, scope: Scope, every: bool) -> Deliveries:
+    """The deliveries that a scope speaks of: a stream's are those that it names, else those that its items' changes go to."""
+    mine = None
+    if scope.team is not None:
+        mine = told.tables.item_changes.semi_join(items, "item").select("change").distinct()
+    return told.deliveries.of_some(_whose(told, chosen, items, scope, every), mine)
+
+
+def _whose(told: Warehouse, chosen: list[Part], items: Expr, scope: Scope, every: bool) -> set[str] | None:
+    if scope.application is not None:
+        return {scope.application}
+    if scope.team is None and every:
+        return None
+    named = {one.name: one.applications for one in told.config.streams}
+    configured = {name for one in chosen for name in named.get(one.name, ())}
+    if configured and scope.team is None:
+        return configured
+    changes = told.tables.changes.semi_join(told.tables.item_changes.semi_join(items, "item"), "change")
+    both = changes.select("application").union(items.select("application")).distinct().to_pandas()
+    return set(both["application"].dropna())
