@@ -132,6 +132,10 @@ class _Run:
         self.store = books(self.engine)
 
     def all_pages(self, full: bool) -> None:
+        with self.store.alone(self.engine, self.collector.name):
+            self._all_pages(full)
+
+    def _all_pages(self, full: bool) -> None:
         name, store = self.collector.name, self.store
         with self.engine.connect() as connection:
             cursors = store.load_cursors(connection, name)
@@ -168,7 +172,11 @@ class _Run:
         return replace(page, raw=raw, facts={**facts, **page.facts}, fill={**fill, **page.fill})
 
     def _saved(self, page: Page, number: int) -> tuple[int, int]:
-        """How many rows a page changed, and how many it took back."""
+        """How many rows a page changed, and how many it took back. A page that was saved already changes nothing."""
+        saved: tuple[int, int] = self.store.retried(self.engine, lambda: self._kept(page, number))
+        return saved
+
+    def _kept(self, page: Page, number: int) -> tuple[int, int]:
         name, at, store = self.collector.name, self.now(), self.store
         with store.transaction(self.engine) as connection:
             gone = self._taken_back(connection, page)

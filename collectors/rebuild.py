@@ -10,6 +10,7 @@ from typing import Any
 from collectors.base import Collector, CollectorError, Tells
 from collectors.harvest import key_of, merged
 from vsm import store
+from vsm.errors import UsageError
 from vsm.models import TABLES
 
 REBUILD = "rebuild"  # the kind of its record among the harvests
@@ -37,6 +38,14 @@ def rebuild(engine: Any, collectors: Iterable[Collector], now: Callable[[], date
 
 
 def _again(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
+    try:
+        with store.alone(engine, collector.name):
+            return _alone(engine, collector, now)
+    except UsageError as error:
+        raise CollectorError(f"{collector.name}: {error}") from None
+
+
+def _alone(engine: Any, collector: Any, now: Callable[[], datetime]) -> Rebuilt:
     name = collector.name
     number = store.begin_harvest(engine, name, REBUILD, "its raw records", at=now())
     try:

@@ -11,10 +11,11 @@ from pathlib import Path
 import github_emulator
 import pytest
 from github_emulator import Emulator
+from postgres_server import Postgres
 from served import Handler, Served
 from wiremock_server import WireMock
 
-from vsm import cli
+from vsm import cli, store
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
@@ -101,6 +102,50 @@ def wiremock(_wiremock: WireMock) -> WireMock:
 
 
 @pytest.fixture(scope="session")
+def _postgres() -> Iterator[Postgres]:
+    running = Postgres()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def postgres(_postgres: Postgres) -> Postgres:
+    """A PostgreSQL server: `postgres.fresh()` is the URL of a new database."""
+    return _postgres
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Gives URLs of stores, on SQLite and then on PostgreSQL: `places()` is not there yet, `places(made=True)` has no facts."""
+    numbers, lent = count(), list[str]()
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+    def place(made: bool = False) -> str:
+        if server is None:
+            return f"sqlite:///{tmp_path / f'vsm{next(numbers) or str()}.db'}"
+        if not made:
+            return server.fresh()
+        lent.append(server.lend(lambda url: store.open_store(url).dispose()))
+        return lent[-1]
+
+    yield place
+    for url in lent:
+        server.give_back(url)
+
+
+@pytest.fixture
+def place(places: Callable[..., str]) -> str:
+    """The URL of a store that is not there yet, on SQLite and on PostgreSQL."""
+    return places()
+
+
+@pytest.fixture
+def kept(places: Callable[..., str]) -> str:
+    """The URL of a store without facts, on SQLite and on PostgreSQL."""
+    return places(made=True)
+
+
+@pytest.fixture(scope="session")
 def graphql_schema():
     """GitHub's published GraphQL schema, for graphql-core's `validate`."""
     from github_schemas import graphql_schema
@@ -124,7 +169,7 @@ def github_replay(served) -> Callable[..., Served]:
     return lambda *names: served(replay(*names))
 
 
-PEERS = {"emulate", "jira820", "wiremock", "graphql_schema", "openapi", "github_replay"}
+PEERS = {"emulate", "jira820", "postgres", "wiremock", "graphql_schema", "openapi", "github_replay"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     },
     "dashboard": {"dashboard", "vsm"},
 }
-SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "psycopg", "alembic"}
+SQL = {"sqlalchemy", "sqlite3", "adbc_driver_sqlite", "adbc_driver_postgresql", "psycopg", "alembic"}
 SQL_ROOM = (
     "vsm/audit.py",
     "vsm/erasure.py",
@@ -25,6 +25,8 @@ SQL_ROOM = (
     "vsm/journal.py",
     "vsm/migrations/",
     "vsm/models.py",
+    "vsm/postgres_read.py",
+    "vsm/postgres_store.py",
     "vsm/sqlite_store.py",
     "vsm/store.py",
     "vsm/store_copy.py",

@@ -12,7 +12,7 @@ from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.metrics import quality
 from vsm.people import People, hinted
-from vsm.store import BESIDE, Facts, facts, filled_at, harvests, opened
+from vsm.store import BESIDE, Facts, about, facts, filled_at, harvests, opened
 
 BY_HAND = ("import", "event", "configuration")  # origins that are no sources
 EXAMPLES = 3  # rows of a check that are named; `vsm explain quality:…` prints all of them
@@ -26,12 +26,12 @@ def checks(config: Config, store: str) -> Iterator[Check]:
     yield _configuration(config)
     try:
         with opened(store, create=False) as engine:
-            read, runs = facts(engine), harvests(engine)
+            read, runs, place = facts(engine), harvests(engine), about(engine)
             runs = runs[~runs["kind"].isin(BESIDE)]  # they read no source
     except UsageError as error:
         yield Check("store", False, str(error))
         return
-    yield _store(read, runs)
+    yield _store(read, runs, place)
     yield from _runs(runs, config)
     yield from _origins(read, config)
     yield from _people(read, config)
@@ -53,13 +53,13 @@ def _configuration(config: Config) -> Check:
     return Check("configuration", well, f"{config.path}: {', '.join(told)}", remedy)
 
 
-def _store(read: Facts, runs: pd.DataFrame) -> Check:
-    rows = sum(read.counts().values())
+def _store(read: Facts, runs: pd.DataFrame, place: str = "") -> Check:
+    rows, where = sum(read.counts().values()), f"; {place}" if place else ""
     if not rows:
-        return Check("store", None, "it has no facts yet", "fill it: vsm collect, vsm import FOLDER or vsm event")
+        return Check("store", None, f"it has no facts yet{where}", "fill it: vsm collect, vsm import FOLDER or vsm event")
     last = runs.loc[runs["status"] == "done", "finished_at"].max()
     when = f", last filled {last:%Y-%m-%d %H:%M} UTC" if pd.notna(last) else ""
-    return Check("store", True, f"{rows:,} facts in {sum(count > 0 for count in read.counts().values())} tables{when}")
+    return Check("store", True, f"{rows:,} facts in {sum(count > 0 for count in read.counts().values())} tables{when}{where}")
 
 
 def _origins(read: Facts, config: Config) -> Iterator[Check]:

@@ -11,3 +11,7 @@ class WorkError(Exception):
 
 class ConfigError(UsageError):
     """The configuration cannot be used; the message names the file, the place and what was expected."""
+
+
+class StoreError(UsageError):
+    """The store cannot be opened or is not ours; the message says why and what to do."""

@@ -217,8 +217,7 @@ def _save(engine: Engine, found: list[Event], now: datetime) -> list[str]:
     try:
         harvest = stores.begin_harvest(engine, "event", "event", scope, at=now)
         try:
-            with stores.transaction(engine) as connection:
-                changed = _complete(connection, found, now, said)
+            changed = stores.retried(engine, lambda: _complete_all(engine, found, now, said))
         except BaseException as error:
             with suppress(DBAPIError):
                 reason = str(error).partition("\n")[0]
@@ -229,6 +228,12 @@ def _save(engine: Engine, found: list[Event], now: datetime) -> list[str]:
     except DBAPIError as error:
         raise WorkError(f"the store could not be written ({error.orig}): nothing was saved, try again") from None
     return said
+
+
+def _complete_all(engine: Engine, found: list[Event], now: datetime, said: list[str]) -> int:
+    said.clear()
+    with stores.transaction(engine) as connection:
+        return _complete(connection, found, now, said)
 
 
 def _complete(connection: Connection, found: list[Event], now: datetime, said: list[str]) -> int:

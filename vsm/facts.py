@@ -281,8 +281,7 @@ def load(engine: Engine, checked: Checked, clock: Callable[[], datetime]) -> Loa
     try:
         harvest = store.begin_harvest(engine, "import", "import", str(checked.folder), at=clock())
         try:
-            with store.transaction(engine) as connection:
-                changed = {file.name: _save(connection, file, checked) for file in checked.files}
+            changed = store.retried(engine, lambda: _save_all(engine, checked))
         except BaseException as error:
             with suppress(DBAPIError):
                 store.finish_harvest(engine, harvest, at=clock(), status="failed", rows=0, changed=0, error=str(error))
@@ -293,6 +292,11 @@ def load(engine: Engine, checked: Checked, clock: Callable[[], datetime]) -> Loa
     except DBAPIError as error:
         raise WorkError(f"the store could not be written ({error.orig}): nothing was loaded from {checked.folder}") from None
     return loaded
+
+
+def _save_all(engine: Engine, checked: Checked) -> dict[str, int]:
+    with store.transaction(engine) as connection:
+        return {file.name: _save(connection, file, checked) for file in checked.files}
 
 
 def _save(connection: Connection, file: File, checked: Checked) -> int:

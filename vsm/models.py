@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, create_model
 from pydantic import Field as PydanticField
-from sqlalchemy import JSON, Column, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from vsm.rows import RESULTS as RESULTS
@@ -25,6 +25,7 @@ from vsm.rows import SELDOM_TOLD, Kind, Shape
 
 SEPARATOR = "\x1f"  # between the parts of a key that is kept as one text
 ESCAPE = "\x1e"  # before what would be taken for a separator within a part
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # 64 bits: SQLite's INTEGER has them, PostgreSQL's has not
 
 
 class Table(SQLModel):
@@ -48,6 +49,10 @@ class Fact(Table):
 
 def _key() -> Any:
     return Field(primary_key=True)
+
+
+def _number(key: bool = False) -> Any:
+    return Field(primary_key=True, sa_type=NUMBER) if key else Field(sa_type=NUMBER)
 
 
 class Ticket(Fact, table=True):
@@ -163,7 +168,7 @@ class PullRequest(Fact, table=True):
     key_columns = ("repository", "number")
     seldom_told = SELDOM_TOLD["pull_requests"]
     repository: str = _key()
-    number: int = _key()
+    number: int = _number(key=True)
     title: str | None = None
     author: str | None = None
     source_branch: str | None = None
@@ -178,8 +183,8 @@ class PullRequest(Fact, table=True):
     merge_sha: str | None = None
     head_sha: str | None = None
     labels: str | None = None
-    additions: int | None = None
-    deletions: int | None = None
+    additions: int | None = Field(default=None, sa_type=NUMBER)
+    deletions: int | None = Field(default=None, sa_type=NUMBER)
     url: str | None = None
     origin: str | None = None
 
@@ -190,7 +195,7 @@ class PullRequestCommit(Fact, table=True):
     __tablename__ = "pull_request_commits"
     key_columns = ("repository", "number", "sha")
     repository: str = _key()
-    number: int = _key()
+    number: int = _number(key=True)
     sha: str = _key()
     authored_at: datetime | None = None
     origin: str | None = None
@@ -203,7 +208,7 @@ class Review(Fact, table=True):
     key_columns = ("repository", "number", "submitted_at", "reviewer")
     uid: str = _key()
     repository: str
-    number: int
+    number: int = _number()
     submitted_at: datetime
     reviewer: str | None = None
     state: str
@@ -217,7 +222,7 @@ class Comment(Fact, table=True):
     key_columns = ("repository", "number", "at", "author")
     uid: str = _key()
     repository: str
-    number: int
+    number: int = _number()
     at: datetime
     author: str | None = None
     origin: str | None = None
@@ -347,7 +352,7 @@ class RawRecord(Table, table=True):
 
     __tablename__ = "raw_records"
     __table_args__ = (UniqueConstraint("source", "resource", "scope", "external_id"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
     source: str
     resource: str
     scope: str = ""
@@ -568,7 +573,7 @@ def _time(value: Any) -> datetime:
         raise ValueError("before the year 1 or after 9999 in UTC") from None
 
 
-def _number(value: Any) -> int:
+def _whole(value: Any) -> int:
     """A whole number that a 64-bit column holds; int() alone would also take True, "1_0" and " 12.0 "."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
         value = int(value)
@@ -579,7 +584,7 @@ def _number(value: Any) -> int:
 
 _TYPES: dict[str, Any] = {
     "time": Annotated[datetime, BeforeValidator(_time)],
-    "number": Annotated[int, BeforeValidator(_number)],
+    "number": Annotated[int, BeforeValidator(_whole)],
     # PostgreSQL cannot keep a NUL, and no database half of a surrogate pair (which pydantic refuses).
     "text": Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")],
 }

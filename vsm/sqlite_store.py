@@ -10,14 +10,14 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vsm.errors import WorkError
 from vsm.rows import SELDOM_TOLD, Kind, Shape, gathered, written
@@ -25,6 +25,7 @@ from vsm.rows import SELDOM_TOLD, Kind, Shape, gathered, written
 if TYPE_CHECKING:
     from vsm.models import Fact
 
+T = TypeVar("T")
 VERSION = "0004"  # the newest migration in vsm/migrations/versions
 NEWEST = Path(__file__).parent / "migrations" / "newest.sql"  # what all of them make: python -m vsm.store > newest.sql
 SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
@@ -139,6 +140,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One write transaction: all of it or nothing. Keep it short, a page at most: others wait for it."""
     with _told(), _transaction(engine.connection):
         yield engine.connection
+
+
+def retried(engine: Engine, work: Callable[[], T]) -> T:
+    """Work in a transaction: a file does not go away, and its writers wait for each other."""
+    return work()
+
+
+def alone(engine: Engine, source: str) -> AbstractContextManager[None]:
+    """Nothing: harvests of one file share a lock beside it."""
+    return nullcontext()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Where facts are kept: open and migrate, save and read. With `vsm.sqlite_store` the only SQL in the project.
+"""Where facts are kept: open and migrate, save and read. Beside it SQL is in its neighbours alone.
 
 SQLite by default (write-ahead log, so that readers never block a harvest and see one state of it),
-PostgreSQL by URL. Writing is SQLAlchemy Core with a list of dicts, one statement a page; reading is
-whole tables through Arrow. pandas is imported only where frames are made, since a harvest needs none.
+PostgreSQL by URL (`vsm.postgres_store` has what differs). Writing is SQLAlchemy Core with a list of
+dicts, one statement a page; reading is whole tables through Arrow. pandas is imported only where frames
+are made, since a harvest needs none.
 """
 
 import hashlib
@@ -13,13 +14,13 @@ import weakref
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -35,7 +36,7 @@ from sqlmodel import SQLModel
 
 from vsm import models, sqlite_store
 from vsm.erased import CURSOR, Erased
-from vsm.errors import UsageError
+from vsm.errors import StoreError as StoreError
 from vsm.models import TABLES, Fact, kind, uid, validate
 from vsm.rows import Shape, gathered
 from vsm.sqlite_store import VERSION as VERSION
@@ -43,18 +44,16 @@ from vsm.sqlite_store import VERSION as VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 KNOWN = ("0001", "0002", "0003", "0004")  # every migration that this program has
 STATES = 5  # attempts to open two connections between which nobody writes
 PART = 200_000  # rows of a large table that are read at a time
 SAMPLED = 16  # rows of each part, by which the parts become about equal
+STREAMED = 500  # raw answers fetched together; SQLite gives them one by one
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
 BESIDE = ("rebuild", "prune", "erase", "restore")  # kinds of runs that read nothing from a source
 DEFAULT_URL = "sqlite:///vsm.db"
 VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
-
-
-class StoreError(UsageError):
-    """The store cannot be opened or is not ours; the message says why and what to do."""
 
 
 # Opening. ----------------------------------------------------------------------------------------
@@ -74,8 +73,14 @@ def open_store(url: str, create: bool = True) -> Engine:
         if not path.parent.is_dir():
             raise StoreError(f"no folder {path.parent} for the store {engine.url}: make it, or give another --store")
     try:
-        _migrate(engine)
+        _migrate(engine, create)
+    except StoreError:
+        engine.dispose()
+        raise
     except DBAPIError as error:
+        engine.dispose()
+        if engine.dialect.name == "postgresql":
+            raise postgres().unreached(engine, error) from None
         raise StoreError(f"the store {engine.url} cannot be opened: {error.orig}") from None
     return engine
 
@@ -93,16 +98,27 @@ def opened(url: str, create: bool = True) -> Iterator[Engine]:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise StoreError(f"the store {parsed!r} is neither SQLite nor PostgreSQL; expected sqlite:///FILE")
+        if parsed.get_backend_name() in ("postgresql", "postgres"):
+            made: Engine = postgres().engine(postgres().settled(parsed))
+            return made
+        if parsed.get_backend_name() != "sqlite":
+            raise StoreError(
+                f"the store {parsed!r} is neither SQLite nor PostgreSQL; expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+            )
         # Parameters in an error message would carry keys and names into logs.
         engine = sa.create_engine(parsed, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise StoreError("the store is not a SQLAlchemy URL that can be used; expected such as sqlite:///vsm.db") from None
-    if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _sqlite_connected)
-        event.listen(engine, "begin", _sqlite_begins)
+    event.listen(engine, "connect", _sqlite_connected)
+    event.listen(engine, "begin", _sqlite_begins)
     return engine
+
+
+def postgres() -> Any:
+    """What is PostgreSQL's own; loaded where a store is there."""
+    from vsm import postgres_store
+
+    return postgres_store
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
@@ -122,7 +138,7 @@ def _file(engine: Engine) -> Path | None:
     return Path(database)
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, create: bool = True) -> None:
     with engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
         version = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
@@ -135,13 +151,13 @@ def _migrate(engine: Engine) -> None:
     others = bool(tables) if engine.dialect.name == "sqlite" else ours
     if (version is None and others) or (version is not None and not ours):
         raise StoreError(f"the database {engine.url} has tables but is not a store of this program: give another --store")
-    if not tables:
+    if not tables or version is None:
+        if not create and engine.dialect.name == "postgresql":
+            raise StoreError(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
         _found(engine)
         return
-    from vsm import (
-        migrations,
-        store_copy,
-    )  # alembic takes a tenth of a second, and a store that is new or up to date does not need it
+    # Alembic takes a tenth of a second, and a store that is new or up to date does not need it.
+    from vsm import migrations, store_copy
 
     kept = store_copy.before_upgrade(engine, str(version))
     migrations.upgrade(engine)
@@ -153,7 +169,10 @@ def _migrate(engine: Engine) -> None:
 def _found(engine: Engine) -> None:
     """A new store, as all the migrations together would make it."""
     with transaction(engine) as connection:
-        if sa.inspect(connection).get_table_names():
+        if engine.dialect.name == "postgresql":
+            postgres().one_migrates(connection)
+            postgres().refuse_others(connection, engine.url)
+        if {*sa.inspect(connection).get_table_names()} & {*TABLES}:
             return  # another process was faster
         SQLModel.metadata.create_all(connection)
         connection.execute(sa.text(VERSIONS))
@@ -171,9 +190,31 @@ def newest() -> str:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One write transaction: all of it or nothing. Keep it short, a page at most: others wait for it."""
     with engine.connect() as plain:
-        connection = plain.execution_options(writes=True)
+        connection = writing(plain)
         with connection.begin():
             yield connection
+
+
+def writing(connection: Connection) -> Connection:
+    """A connection that writes. Those that read see one state until they end; a writer must see what others wrote before it."""
+    level = {"isolation_level": "READ COMMITTED"} if connection.dialect.name == "postgresql" else {}
+    return connection.execution_options(writes=True, **level)
+
+
+def retried(engine: Engine, work: Callable[[], T]) -> T:
+    """Work that may be done twice: on PostgreSQL it is where the server goes away, or two writers are in each other's way."""
+    if engine.dialect.name != "postgresql":
+        return work()
+    done: T = postgres().retried(engine, work)
+    return done
+
+
+def alone(engine: Engine, source: str) -> AbstractContextManager[None]:
+    """The only one to harvest a source. Raises StoreError where another does; harvests of one file share a lock beside it."""
+    if engine.dialect.name != "postgresql":
+        return nullcontext()
+    held: AbstractContextManager[None] = postgres().alone(engine, source)
+    return held
 
 
 # Saving. -----------------------------------------------------------------------------------------
@@ -188,9 +229,11 @@ def save(
     several rows with one key the last one counts. Raises models.RowError for a row that cannot be a fact.
     """
     table, rows = _fact(table), _without(connection, _fact(table), rows)
-    quick = rows and connection.dialect.name == "sqlite" and "uid" not in table.model_fields
+    in_lite = connection.dialect.name == "sqlite"
+    quick = rows and ("uid" not in table.model_fields if in_lite else postgres().is_many(rows))
     if quick and (found := gathered(models.shape(table), rows)) is not None:
-        return _save_columns(connection, models.shape(table), found, origin, fill)
+        saved = _save_columns if in_lite else postgres().save_columns
+        return int(saved(connection, models.shape(table), found, origin, fill))
     ready: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         valid = validate(table, row)
@@ -232,12 +275,14 @@ def save_valid(
     if (gone := erased(connection)) is not None:
         changed = [gone.row(str(table.__tablename__), row) for row in rows]
         rows = list({tuple(row[name] for name in table.key_columns): row for row in changed}.values())
+    if connection.dialect.name == "postgresql":
+        return int(postgres().save_rows(connection, table, rows, origin, fill))
     has_uid = "uid" in table.model_fields
     ready = [row | {"origin": origin} | ({"uid": uid(table, row)} if has_uid else {}) for row in rows]
     before = _changes(connection)
     result = connection.execute(_upsert(connection, table_of(table), fill, table.seldom_told), ready)
     # SQLite's driver counts the rows of a many-row statement only as a total over the connection.
-    return _changes(connection) - before if before is not None else result.rowcount
+    return int(_changes(connection) - before if before is not None else result.rowcount)
 
 
 def _save_columns(connection: Connection, shape: Shape, found: Mapping[str, tuple[Any, ...]], origin: str, fill: bool) -> int:
@@ -272,7 +317,11 @@ def _insert(connection: Connection, table: sa.Table) -> Any:
 
 def _upsert(connection: Connection, table: sa.Table, fill: bool = False, seldom: Collection[str] = ()) -> Any:
     """INSERT … ON CONFLICT DO UPDATE that leaves an unchanged row alone."""
-    insert: Any = _insert(connection, table)
+    return upserted(_insert(connection, table), table, fill, seldom)
+
+
+def upserted(insert: Any, table: sa.Table, fill: bool, seldom: Collection[str]) -> Any:
+    """An INSERT of rows or of a query, made one that changes what is there and differs."""
     key = [column.name for column in table.primary_key]
     told = [column for column in table.columns if column.name not in key and column.name != "origin"]
     news = {column.name: insert.excluded[column.name] for column in told}
@@ -375,7 +424,7 @@ def save_raw(
         where=sa.or_(target.c.sha256.is_distinct_from(insert.excluded.sha256), target.c.deleted_at.is_not(None)),
     )
     before = _changes(connection)
-    result = connection.execute(statement, rows)
+    result = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
     return int(_changes(connection) - before if before is not None else result.rowcount)
 
 
@@ -413,7 +462,8 @@ def raw_records(engine: Engine, source: str, resource: str | None = None) -> Ite
     if resource is not None:
         query = query.where(target.c.resource == resource)
     with engine.connect() as connection:
-        for name, external_id, payload in connection.execute(query.order_by(target.c.id)):
+        streamed = connection.execution_options(yield_per=STREAMED) if engine.dialect.name == "postgresql" else connection
+        for name, external_id, payload in streamed.execute(query.order_by(target.c.id)):
             yield name, external_id, json.loads(zlib.decompress(payload))
 
 
@@ -453,10 +503,14 @@ def begin_harvest(engine: Engine, source: str, kind: str, scope: str, *, at: dat
     }
     target = table_of(models.Harvest)
     killed = sa.update(target).where(target.c.source == source, target.c.kind == kind, target.c.status == "running")
-    with transaction(engine) as connection:
-        # One that still runs beside us says so itself when it ends.
-        connection.execute(killed.values(status="failed", error="it ended without a word: killed, or the machine stopped"))
-        key = connection.execute(sa.insert(target), row).inserted_primary_key
+
+    def begun() -> Any:
+        with transaction(engine) as connection:
+            # One that still runs beside us says so itself when it ends.
+            connection.execute(killed.values(status="failed", error="it ended without a word: killed, or the machine stopped"))
+            return connection.execute(sa.insert(target), row).inserted_primary_key
+
+    key = retried(engine, begun)
     if key is None:  # a table with a key of its own always gives one
         raise StoreError("the store gave no id for a new harvest")
     return int(key[0])
@@ -489,8 +543,12 @@ def finish_harvest(
     """A run has ended: done or failed, with what it saw and what it changed."""
     target = table_of(models.Harvest)
     news = {"finished_at": at, "status": status, "rows": rows, "changed": changed, "requests": requests, "error": error}
-    with transaction(engine) as connection:
-        connection.execute(sa.update(target).where(target.c.id == harvest).values(**news))
+
+    def finished() -> None:
+        with transaction(engine) as connection:
+            connection.execute(sa.update(target).where(target.c.id == harvest).values(**news))
+
+    retried(engine, finished)
 
 
 # Reading. ----------------------------------------------------------------------------------------
@@ -582,6 +640,10 @@ def typed(frame: "pd.DataFrame", table: type[Fact]) -> "pd.DataFrame":
 def facts(engine: Engine) -> Facts:
     """All facts as frames, from one state of the store even while a harvest writes."""
     path = _file(engine)
+    if engine.dialect.name == "postgresql":
+        from vsm import postgres_read
+
+        return Facts(**(postgres_read.frames(engine) or _by_cursor(engine, postgres_read.query)))
     return Facts(**(_by_arrow(engine, path) if path is not None else _by_cursor(engine)))
 
 
@@ -731,15 +793,14 @@ def _read(cursor: Any, query: Any, table: type[Fact]) -> Any:
     return compact(cursor.fetch_arrow_table(), table, few(table))
 
 
-def _by_cursor(engine: Engine) -> dict[str, "pd.DataFrame"]:
+def _by_cursor(engine: Engine, asked: Callable[[type[Fact]], Any] | None = None) -> dict[str, "pd.DataFrame"]:
     import pandas as pd
 
     frames = {}
-    with engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="REPEATABLE READ") if engine.dialect.name == "postgresql" else plain
+    with engine.connect() as connection:
         for name, table in TABLES.items():
             names, query = _query(table)
-            rows = connection.execute(query).all()
+            rows = connection.execute(asked(table) if asked else query).all()
             columns = zip(*rows, strict=True) if rows else ([] for _ in names)
             frames[name] = typed(
                 pd.DataFrame({name: pd.Series(list(column), dtype="object") for name, column in zip(names, columns, strict=True)}),
@@ -759,6 +820,11 @@ def harvests(engine: Engine) -> "pd.DataFrame":
     for name in ("started_at", "finished_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     return frame
+
+
+def about(engine: Engine) -> str:
+    """What a store on a server is, in words: its version, the database and where it is; nothing of a file."""
+    return str(postgres().about(engine)) if engine.dialect.name == "postgresql" else ""
 
 
 def filled_at(runs: "pd.DataFrame") -> "pd.Timestamp | None":

@@ -5,12 +5,20 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+from shelf import Shelf
 
 from collectors.base import Blocked, CollectorError, Page
 from collectors.handles import Handles
 from collectors.harvest import harvest
 from collectors.rebuild import Rebuilt, rebuild
 from vsm import models, store
+
+
+@pytest.fixture
+def shelf(kept) -> Iterator[Shelf]:
+    """An empty store, on SQLite and on PostgreSQL."""
+    with store.opened(kept) as engine:
+        yield Shelf(engine)
 
 
 class Source:

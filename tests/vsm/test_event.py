@@ -32,9 +32,9 @@ def at(hour, minute=0):
     return datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/vsm.db"
+@pytest.fixture(name="url")
+def _url(places):
+    return places(made=True)
 
 
 @pytest.fixture

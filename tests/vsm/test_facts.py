@@ -50,10 +50,9 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Engi
 
 
 @pytest.fixture
-def engine(tmp_path: Path, new_store: Callable[[Path], Engine]) -> Iterator[Engine]:
-    made = new_store(tmp_path)
-    yield made
-    made.dispose()
+def engine(kept: str) -> Iterator[Engine]:
+    with store.opened(kept) as made:
+        yield made
 
 
 def write(folder: Path, name: str, *lines: str) -> None:
@@ -304,12 +303,24 @@ def test_a_folder_that_changes_after_the_check_loads_nothing(engine: Engine, fol
     assert list(store.harvests(engine)["status"]) == ["failed"]
 
 
-def test_a_store_that_cannot_be_written_is_a_sentence(engine: Engine, folder: Path) -> None:
-    write(folder, "tickets.csv", HEADER, f"A,,{AT}")
-    with store.transaction(engine) as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON tickets BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
-    with pytest.raises(WorkError, match=r"the store could not be written \(disk is full\): nothing was loaded"):
-        load(engine, folder)
+FULL = {
+    "sqlite": ["CREATE TRIGGER full_ BEFORE INSERT ON tickets BEGIN SELECT RAISE(ABORT, 'disk is full'); END"],
+    "postgresql": [
+        "CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk is full' USING DETAIL = 'of A'; END $$",
+        "CREATE TRIGGER full_ BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION full_()",
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_store_that_cannot_be_written_is_a_sentence(place: str, folder: Path, rows: int) -> None:
+    write(folder, "tickets.csv", HEADER, *(f"A-{n},,{AT}" for n in range(rows)))
+    with store.opened(place) as engine:
+        with store.transaction(engine) as connection:
+            for statement in FULL[engine.dialect.name]:
+                connection.exec_driver_sql(statement)
+        with pytest.raises(WorkError, match=r"the store could not be written \(disk is full\): nothing was loaded"):
+            load(engine, folder)
 
 
 # Times without an offset. ---
@@ -383,9 +394,9 @@ def test_settings_that_cannot_be_are_refused(folder: Path, text: str, said: str)
 
 
 def test_with_rejects_the_good_rows_load_and_the_bad_ones_are_kept(
-    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
-    url, rejects = f"sqlite:///{tmp_path}/new.db", tmp_path / "rejects.jsonl"
+    url, rejects = place, tmp_path / "rejects.jsonl"
     write(folder, "tickets.csv", HEADER, f"A,one,{AT}", "B,,never", f"A,two,{AT}", "C,", f'"D"x,,{AT}', f"E,,{AT}")
     write(folder, "comments.jsonl", "{", json.dumps({"repository": "r", "number": 1, "at": AT}))
     assert cli.run(["import", str(folder), "--store", url, "--rejects", str(rejects)]) == 1
@@ -493,8 +504,8 @@ def test_an_export_that_fails_leaves_nothing_half_written(engine: Engine, tmp_pa
     assert contents(out) == {name: content for name, content in before.items() if name != "builds.csv"}
 
 
-def test_the_program_imports_and_exports(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    url, out = f"sqlite:///{tmp_path}/new.db", tmp_path / "out"
+def test_the_program_imports_and_exports(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    url, out = place, tmp_path / "out"
     write(folder, "tickets.csv", HEADER, f"A,,{AT}", f"B,,{AT}")
     write(folder, "identities.jsonl", json.dumps({"source": "git", "handle": "ann@example.org", "person": "Ann"}))
     assert cli.run(["import", str(folder), "--store", url]) == 0
@@ -510,8 +521,8 @@ def test_the_program_imports_and_exports(tmp_path: Path, folder: Path, capsys: p
     assert capsys.readouterr().out.splitlines()[-1].split() == ["total", "3", "rows", "read", "0", "new", "or", "changed"]
 
 
-def test_export_without_a_store_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["export", "facts", str(tmp_path / "out"), "--store", f"sqlite:///{tmp_path}/none.db"]) == 2
+def test_export_without_a_store_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    assert cli.run(["export", "facts", str(tmp_path / "out"), "--store", place]) == 2
     assert "fill it with" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -108,8 +108,8 @@ def test_taking_out_what_was_added_gives_the_same_totals(told, name):
         assert totals(sorted(again, key=lambda step: step.name)) == totals(sorted(told, key=lambda step: step.name))
 
 
-def test_a_state_comes_back_from_the_store_as_it_was(tmp_path):
-    with store.opened(f"sqlite:///{tmp_path / 'vsm.db'}") as engine:
+def test_a_state_comes_back_from_the_store_as_it_was(kept):
+    with store.opened(kept) as engine:
         told = future.written(with_steps(LINE, [(BOARD, "QA")]), LINE)
         key = journal.add_future_state(engine, "checkout", "Pairs in QA", told, NOW, by="the workshop", now=NOW)
         row = journal.future_states(engine).to_dict("records")[0]
@@ -126,8 +126,8 @@ def test_a_state_comes_back_from_the_store_as_it_was(tmp_path):
         assert journal.future_states(engine).empty
 
 
-def test_a_step_by_hand_is_kept_with_who_said_so_and_taken_back(tmp_path):
-    with store.opened(f"sqlite:///{tmp_path / 'vsm.db'}") as engine:
+def test_a_step_by_hand_is_kept_with_who_said_so_and_taken_back(kept):
+    with store.opened(kept) as engine:
         key = journal.add_hand_step(engine, "checkout", "Board ", "QA", 72, 0.5, 0.9, by="three of the board", now=NOW)
         journal.add_hand_step(engine, "checkout", "Mail", None, 8, 0, None, by="a guess", now=NOW)
         found = journal.hand_steps(engine)
@@ -150,9 +150,9 @@ def test_a_step_by_hand_is_kept_with_who_said_so_and_taken_back(tmp_path):
         ({"accurate": 1.5}, "150% complete and accurate cannot be"),
     ],
 )
-def test_a_step_by_hand_that_is_none_is_refused_in_a_sentence(tmp_path, wrong, sentence):
+def test_a_step_by_hand_that_is_none_is_refused_in_a_sentence(kept, wrong, sentence):
     told = {"name": "Board", "behind": None, "wait_hours": 1, "work_hours": 1, "accurate": None, "by": "me"} | wrong
-    with store.opened(f"sqlite:///{tmp_path / 'vsm.db'}") as engine:
+    with store.opened(kept) as engine:
         with pytest.raises(ValueError, match=sentence):
             journal.add_hand_step(engine, "checkout", **told, now=NOW)
         assert journal.hand_steps(engine).empty

@@ -12,8 +12,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def engine(tmp_path):
-    with store.opened(f"sqlite:///{tmp_path / 'vsm.db'}") as opened:
+def engine(kept):
+    with store.opened(kept) as opened:
         yield opened
 
 

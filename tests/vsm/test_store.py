@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ import sqlmodel
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from vsm import models, store
+from vsm import models, postgres_read, store
 from vsm.models import TABLES, RowError, columns, kind, required
 from vsm.store import Facts, StoreError
 
@@ -31,8 +30,8 @@ TICKETS, TRANSITIONS = TABLES["tickets"], TABLES["transitions"]
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/vsm.db"
+def url(kept: str) -> str:
+    return kept
 
 
 @pytest.fixture
@@ -65,9 +64,9 @@ def test_a_new_store_has_the_tables_of_the_models(engine: Engine) -> None:
         assert context.get_current_revision() == store.VERSION == store.KNOWN[-1]
 
 
-def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(tmp_path: Path, url: str) -> None:
+def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(place: str) -> None:
     """A store as the first version made it: its steps run one after the other, and then the tables are those of the models."""
-    old = store._engine(url)
+    old = store._engine(place)
     with old.connect() as plain, plain.execution_options(writes=True).begin():
         config = alembic.config.Config(attributes={"connection": plain})
         config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
@@ -76,7 +75,7 @@ def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(tmp_path: Path, u
         assert "ticket_links" not in sa.inspect(connection).get_table_names()
         store.save(connection, TICKETS, [ticket("A", title="Pay")], origin="jira")
     old.dispose()
-    engine = store.open_store(url)
+    engine = store.open_store(place)
     test_a_new_store_has_the_tables_of_the_models(engine)
     assert keys(engine) == ["A"]
     assert save(engine, {"ticket": "A", "kind": "blocks", "other": "B"}, table="ticket_links") == 1
@@ -88,8 +87,8 @@ def test_opening_again_changes_nothing(url: str, engine: Engine) -> None:
     assert keys(store.open_store(url)) == ["A"]
 
 
-def test_a_store_keeps_a_log_so_that_readers_are_never_blocked(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_a_file_has_a_log_so_that_readers_are_never_blocked(tmp_path: Path) -> None:
+    with store.opened(f"sqlite:///{tmp_path}/vsm.db") as engine, engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
@@ -121,10 +120,13 @@ def test_a_password_is_not_repeated() -> None:
     assert "geheim" not in str(caught.value)
 
 
-def test_a_store_that_is_not_there_is_made_only_when_it_may(tmp_path: Path, url: str) -> None:
-    with pytest.raises(StoreError, match=r"no store at .*: fill it with `vsm collect` or `vsm import FOLDER` first"):
-        store.open_store(url, create=False)
+def test_a_store_that_is_not_there_is_made_only_when_it_may(tmp_path: Path, place: str) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"no store at .*: fill it with `vsm collect` or `vsm import FOLDER` first"):
+            store.open_store(place, create=False)
     assert list(tmp_path.iterdir()) == []
+    for create in (True, False):
+        store.open_store(place, create).dispose()
 
 
 def test_a_newer_store_is_refused(url: str, engine: Engine) -> None:
@@ -134,39 +136,60 @@ def test_a_newer_store_is_refused(url: str, engine: Engine) -> None:
         store.open_store(url)
 
 
+VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
+
+
+def refused_and_left_alone(place: str, *tables: str) -> None:
+    other = store._engine(place)
+    with store.transaction(other) as connection:
+        for statement in tables:
+            connection.exec_driver_sql(statement)
+    before = everything(other)
+    with pytest.raises(StoreError, match="has tables but is not a store of this program: give another --store"):
+        store.open_store(place)
+    assert everything(other) == before
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        pytest.param(["CREATE TABLE tickets (id INTEGER)"], id="a name like ours"),
+        pytest.param([VERSIONS, "INSERT INTO alembic_version VALUES ('a1b2c3')"], id="another version"),
+    ],
+)
+def test_another_program_s_database_is_refused_and_left_alone(place: str, tables: list[str]) -> None:
+    refused_and_left_alone(place, *tables)
+
+
 @pytest.mark.parametrize(
     "tables",
     [
         pytest.param(["CREATE TABLE moz_places (id INTEGER)"], id="another program's"),
-        pytest.param(["CREATE TABLE tickets (id INTEGER)"], id="a name like ours"),
-        pytest.param(["CREATE TABLE alembic_version (version_num TEXT)", "CREATE TABLE users (id INTEGER)"], id="also migrated"),
-        pytest.param(
-            ["CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('a1b2c3')"],
-            id="another version",
-        ),
+        pytest.param([VERSIONS, "CREATE TABLE users (id INTEGER)"], id="also migrated"),
     ],
 )
-def test_another_program_s_database_is_refused_and_left_alone(url: str, tables: list[str]) -> None:
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        for statement in tables:
-            connection.execute(statement)
-    before = list(connection.iterdump())
-    with pytest.raises(StoreError, match="has tables but is not a store of this program: give another --store"):
-        store.open_store(url)
-    assert list(connection.iterdump()) == before
-    connection.close()
+def test_a_file_with_any_other_table_is_refused_and_left_alone(tmp_path: Path, tables: list[str]) -> None:
+    refused_and_left_alone(f"sqlite:///{tmp_path}/vsm.db", *tables)
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None:
+def everything(engine: Engine) -> dict[str, list[Any]]:
+    """Every row of every table there is."""
+    with engine.connect() as connection:
+        names = sa.inspect(connection).get_table_names()
+        return {name: list(connection.exec_driver_sql(f"SELECT * FROM {name}")) for name in names}
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vsm.db").write_text("key,created_at\n" * 1000)
     with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
-        store.open_store(url)
+        store.open_store(f"sqlite:///{tmp_path}/vsm.db")
 
 
 SAVES = """
 import sys
 from datetime import datetime, UTC
-from vsm import models, store
+from vsm import models, postgres_read, store
 from vsm.models import TABLES
 with store.transaction(store.open_store(sys.argv[1])) as connection:
     store.save(connection, TABLES["tickets"], [{"key": sys.argv[2], "created_at": datetime(2026, 3, 2, tzinfo=UTC)}], origin="jira")
@@ -178,10 +201,10 @@ def saving(url: str, key: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SAVES, url, key], stderr=subprocess.PIPE)
 
 
-def test_many_processes_may_make_the_store_at_once(url: str) -> None:
-    processes = [saving(url, f"A-{n}") for n in range(4)]
+def test_many_processes_may_make_the_store_at_once(place: str) -> None:
+    processes = [saving(place, f"A-{n}") for n in range(4)]
     assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 4
-    assert keys(store.open_store(url)) == [f"A-{n}" for n in range(4)]
+    assert keys(store.open_store(place)) == [f"A-{n}" for n in range(4)]
 
 
 # Saving. ---
@@ -364,9 +387,15 @@ def test_a_reader_does_not_block_a_writer_and_sees_one_state(engine: Engine) -> 
     assert len(keys(engine)) == 3
 
 
+@pytest.fixture
+def lite(tmp_path: Path) -> Iterator[Engine]:
+    with store.opened(f"sqlite:///{tmp_path}/lite.db") as made:
+        yield made
+
+
 @pytest.mark.parametrize("writes", [0, 1, 100])
 def test_all_tables_are_of_one_state_though_somebody_writes_while_it_is_read(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, writes: int
+    lite: Engine, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Two connections read; where a ticket with its change of status comes between the two, both must have it or none."""
     asked, counted = [], store._counted
@@ -374,14 +403,14 @@ def test_all_tables_are_of_one_state_though_somebody_writes_while_it_is_read(
     def written_meanwhile(table: Any) -> str:
         if table is models.Harvest and len(asked) < writes:
             asked.append(table)
-            with store.transaction(engine) as connection:
+            with store.transaction(lite) as connection:
                 key = f"T-{len(asked)}"
                 store.save(connection, TICKETS, [ticket(key)], origin="jira")
                 store.save(connection, TRANSITIONS, [{"ticket": key, "at": AT, "to_status": "Done"}], origin="jira")
         return counted(table)
 
     monkeypatch.setattr(store, "_counted", written_meanwhile)
-    facts = store.facts(engine)
+    facts = store.facts(lite)
     assert list(facts.tickets["key"]) == list(facts.transitions["ticket"])
     assert len(asked) == min(writes, 2 * store.STATES)
 
@@ -394,8 +423,8 @@ def test_a_writer_does_not_block_readers(engine: Engine) -> None:
     assert keys(engine) == ["A", "B"]
 
 
-def test_a_second_writer_waits_at_its_begin_and_not_in_its_middle(engine: Engine) -> None:
-    with store.transaction(engine), engine.connect() as plain:
+def test_a_second_writer_of_a_file_waits_at_its_begin_and_not_in_its_middle(lite: Engine) -> None:
+    with store.transaction(lite), lite.connect() as plain:
         plain.exec_driver_sql("PRAGMA busy_timeout=50")
         plain.rollback()
         second = plain.execution_options(writes=True)
@@ -406,17 +435,17 @@ def test_a_second_writer_waits_at_its_begin_and_not_in_its_middle(engine: Engine
 def test_a_writer_waits_for_another(url: str, engine: Engine) -> None:
     with store.transaction(engine) as connection:
         store.save(connection, TICKETS, [ticket("A")], origin="jira")
-        process = saving(url, "B")
+        process = saving(url, "A")
         with pytest.raises(subprocess.TimeoutExpired):
             process.communicate(timeout=2)
     assert process.communicate(timeout=60)[1] == b""
-    assert keys(engine) == ["A", "B"]
+    assert keys(engine) == ["A"]
 
 
 DIES = """
 import sys, time
 from datetime import datetime, UTC
-from vsm import models, store
+from vsm import models, postgres_read, store
 from vsm.models import TABLES
 engine = store.open_store(sys.argv[1])
 with store.transaction(engine) as connection:
@@ -435,8 +464,9 @@ def test_a_kill_in_the_middle_of_a_transaction_leaves_the_store_as_it_was(url: s
         assert process.stdout.readline() == b"written\n"
         os.kill(process.pid, signal.SIGKILL)
     assert keys(engine) == ["A"]
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     assert save(engine, ticket("B")) == 1
 
 
@@ -463,10 +493,13 @@ def full_row(table: str, key: int, sparse: bool) -> dict[str, Any]:
         pytest.param([True] * 3 + [False], id="missing at first"),
     ],
 )
-def test_arrow_and_a_cursor_read_the_same(engine: Engine, tmp_path: Path, sparse: list[bool]) -> None:
+def test_arrow_and_a_cursor_read_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch, sparse: list[bool]) -> None:
     for name in TABLES:
         save(engine, *(full_row(name, key, bare) for key, bare in enumerate(sparse)), table=name)
-    by_arrow, by_cursor = store._by_arrow(engine, tmp_path / "vsm.db"), store._by_cursor(engine)
+    by_arrow = vars(store.facts(engine))
+    monkeypatch.setattr(store, "_file", lambda engine: None)
+    monkeypatch.setattr(postgres_read, "frames", lambda engine: None)
+    by_cursor = vars(store.facts(engine))
     assert list(by_arrow) == list(by_cursor) == list(TABLES)
     for name in TABLES:
         pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
@@ -475,9 +508,10 @@ def test_arrow_and_a_cursor_read_the_same(engine: Engine, tmp_path: Path, sparse
 
 @pytest.mark.parametrize("part", [1, 2, 7])
 def test_a_large_table_is_read_in_parts_that_are_all_of_it_by_key(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     """The rows come in another order than that of their keys, some are deleted again, and not all columns are always there."""
+    engine = store.open_store(f"sqlite:///{tmp_path}/vsm.db")
     dice = random.Random(part)
     for name in TABLES:
         save(engine, *(full_row(name, key, dice.random() < 0.5) for key in dice.sample(range(1000), 60)), table=name)
@@ -493,6 +527,7 @@ def test_a_large_table_is_read_in_parts_that_are_all_of_it_by_key(
     for name in TABLES:
         pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
     assert len(asked) > 3 * len(TABLES)
+    engine.dispose()
 
 
 def test_frames_are_typed_also_when_empty(engine: Engine) -> None:

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # 64 bits: SQLite's INTEGER has them, PostgreSQL's has not
+
 revision = "0001"
 down_revision = None
 
@@ -40,7 +42,7 @@ def upgrade() -> None:
         "comments",
         sa.Column("uid", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("repository", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", NUMBER, nullable=False),
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("author", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("origin", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -176,7 +178,7 @@ def upgrade() -> None:
     op.create_table(
         "pull_request_commits",
         sa.Column("repository", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", NUMBER, nullable=False),
         sa.Column("sha", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("authored_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("origin", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -185,7 +187,7 @@ def upgrade() -> None:
     op.create_table(
         "pull_requests",
         sa.Column("repository", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", NUMBER, nullable=False),
         sa.Column("title", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("author", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("source_branch", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -200,15 +202,15 @@ def upgrade() -> None:
         sa.Column("merge_sha", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("head_sha", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("labels", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("additions", sa.Integer(), nullable=True),
-        sa.Column("deletions", sa.Integer(), nullable=True),
+        sa.Column("additions", NUMBER, nullable=True),
+        sa.Column("deletions", NUMBER, nullable=True),
         sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("origin", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("repository", "number"),
     )
     op.create_table(
         "raw_records",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("resource", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("scope", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -236,7 +238,7 @@ def upgrade() -> None:
         "reviews",
         sa.Column("uid", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("repository", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", NUMBER, nullable=False),
         sa.Column("submitted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("reviewer", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),

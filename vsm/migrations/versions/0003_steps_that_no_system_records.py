@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("wait_hours", sa.Float(), nullable=False),
         sa.Column("work_hours", sa.Float(), nullable=False),
         sa.Column("accurate", sa.Float(), nullable=True),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("created_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
