@@ -15,7 +15,7 @@ import pandas as pd
 from vsm.config import DAYS, Calendar
 from vsm.metrics.stages import NEVER, Waits, observed_from, overtaken, stage_codes
 from vsm.scope import Scope
-from vsm.working_time import NOT_A_TIME, Floats, Micros, micro, micros, worked
+from vsm.working_time import HOUR, NOT_A_TIME, Floats, Micros, micro, micros, worked
 
 if TYPE_CHECKING:
     from vsm.workflow import Stage
@@ -26,6 +26,7 @@ STUCK = (
 LEVELS = 32  # numbers of items inside that are told apart; more of them are put together by their size
 RARE = 0.2  # of the busiest hour or day: one with less does not belong to the working hours
 OUTSIDE = 0.03  # of all work may begin or end outside the working hours; with more there are none
+QUARTER = HOUR // 4  # the clocks of all zones differ by such
 SOME = 200  # beginnings and ends of work that it takes to tell the working hours
 Numbers = npt.NDArray[np.int64]
 
@@ -150,7 +151,7 @@ class _Piecewise:
         ]
         self.marks = hours(edges)
         times = np.concatenate([self.marks, *(side for pair in sides for side in pair)])
-        order = np.argsort(times, kind="stable")
+        order = np.argsort(times)  # any sort will do: between steps at the same time no time passes
         self.times = times[order]
         waiting, working, self.count = (_steps(which, sides, len(edges), order) for which in range(3))
         self.lasts = np.diff(self.times, append=self.times[-1])
@@ -202,18 +203,19 @@ def _level(count: Numbers, top: int) -> Numbers:
 
 def working_hours(visits: pd.DataFrame, scope: Scope, zone: ZoneInfo) -> Calendar | None:
     """The weekdays and hours in which work begins and ends, where no calendar is configured; None where it goes round the clock."""
-    times = pd.concat([visits["started"], visits["finished"]])
-    times = times[scope.holds(times)].dt.tz_convert(zone)
+    times = np.concatenate([micros(visits[name][scope.holds(visits[name])]) for name in ("started", "finished")])
     if len(times) < SOME:
         return None
-    days = np.bincount(times.dt.day_of_week, minlength=7)
-    hours = np.bincount(times.dt.hour, minlength=24)
+    quarters, count = np.unique(times // QUARTER, return_counts=True)
+    local = pd.DatetimeIndex((quarters * QUARTER).view("datetime64[us]"), tz="UTC").tz_convert(zone)
+    day, hour = local.day_of_week.to_numpy(), local.hour.to_numpy()
+    days, hours = np.bincount(day, count, minlength=7), np.bincount(hour, count, minlength=24)
     works, open_ = days >= RARE * days.max(), np.flatnonzero(hours >= RARE * hours.max())
     first, last = int(open_.min()), int(open_.max()) + 1
     if works.all() and last - first > 20:
         return None
-    inside = works[times.dt.day_of_week] & times.dt.hour.between(first, last - 1).to_numpy()
-    if (~inside).mean() > OUTSIDE:
+    inside = works[day] & (first <= hour) & (hour < last)
+    if count[~inside].sum() / count.sum() > OUTSIDE:
         return None
     named = tuple(day for day, works_then in zip(DAYS, works, strict=True) if works_then)
     return Calendar(workdays=named, hours=(f"{first:02}:00", f"{last:02}:00"))

@@ -54,7 +54,8 @@ def at_work(visits: pd.DataFrame, line: "Sequence[Stage]", edges: Micros, calend
 
 def _union(person: Codes, begin: Floats, end: Floats, people: int) -> Floats:
     """Hours in which each person has anything in work."""
-    order = np.lexsort((begin, person))
+    order = np.argsort(begin, kind="stable")
+    order = order[np.argsort(person[order].astype("int16" if people < 2**15 else "int64"), kind="stable")]
     person, begin, end = person[order], begin[order], end[order]
     found = np.zeros(people)
     for first, last in _runs(person):

@@ -84,7 +84,7 @@ def visit_before(visits: pd.DataFrame) -> Codes:
     """For each visit the row of the same item's visit before it; −1 for an item's first."""
     seq, first = visits["seq"].to_numpy(), begins(visits["item"])
     # Told item by item, as they mostly are, each visit but an item's first follows the one before it.
-    if bool((np.where(first, seq == 0, np.diff(seq, prepend=-1) == 1)).all()) and visits["item"][first].is_unique:
+    if bool((first | (np.diff(seq, prepend=-1) > 0)).all()) and visits["item"][first].is_unique:
         return np.where(first, -1, np.arange(len(visits)) - 1)
     item = pd.factorize(visits["item"])[0]
     order = np.lexsort((visits["seq"].to_numpy(), item))
@@ -331,15 +331,26 @@ def _overtaken(due: Micros, served: Micros, by: int) -> Mask:
     The running by-th smallest of a stream is the running smallest of what by − 1 such filters let
     pass: each keeps the smallest so far and hands on what that pushes out. So `by` passes suffice.
     """
-    stream = served[::-1].copy()
-    smallest = np.empty_like(stream)
-    for _ in range(by - 1 if len(stream) else 0):
-        np.minimum.accumulate(stream, out=smallest)
-        np.maximum(smallest[:-1], stream[1:], out=stream[1:])
-        stream[0] = NEVER
-    nth = np.append(np.minimum.accumulate(stream)[::-1], NEVER)
-    later = np.searchsorted(due, due, side="right")  # who arrived at the same instant did not arrive later
-    return nth[later] < served
+    stream = served[::-1]
+    some = stream <= _bound(stream, by)  # the others are too large to be among the by smallest
+    passing = stream[some]
+    smallest = np.empty_like(passing)
+    for _ in range(by - 1 if len(passing) else 0):
+        np.minimum.accumulate(passing, out=smallest)
+        np.maximum(smallest[:-1], passing[1:], out=passing[1:])
+        passing[0] = NEVER
+    nth = np.append(NEVER, np.minimum.accumulate(passing))[np.cumsum(some)]
+    last = np.append(np.flatnonzero(np.diff(due)) + 1, len(due))  # who arrived at the same instant did not arrive later
+    later = np.repeat(last, np.diff(last, prepend=0))
+    overtaken: Mask = np.append(nth[::-1], NEVER)[later] < served
+    return overtaken
+
+
+def _bound(stream: Micros, by: int) -> Micros:
+    """For each of a stream what the by-th smallest before it cannot exceed: of `by` turns the greatest of their smallest."""
+    turns = np.append(stream, np.full(-len(stream) % by, NEVER)).reshape(-1, by)
+    bound = np.minimum.accumulate(turns, axis=0).max(axis=1)
+    return np.repeat(np.append(NEVER, bound[:-1]), by)[: len(stream)]
 
 
 def _covered(begin: Floats, end: Floats, edges: Floats) -> Floats:
