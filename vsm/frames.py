@@ -138,6 +138,15 @@ def categories(values: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, dtype=category(pd.Index(names))), index=values.index)
 
 
+def in_names(values: pd.Series) -> pd.Series:
+    """A column of text as categories whose names are in their order: to sort or group by them is to do so by the text."""
+    codes, names = coded(values)
+    ranked = sorted(names)
+    place = {name: number for number, name in enumerate(ranked)}
+    number = np.array([*(place[name] for name in names), -1], dtype="int64")
+    return pd.Series(pd.Categorical.from_codes(number[codes], dtype=category(ranked)), index=values.index)
+
+
 def shared(columns: Sequence[pd.Series]) -> list[pd.Series]:
     """Columns of text as categories that all of them have; those that share theirs already as they are."""
     first = columns[0].dtype

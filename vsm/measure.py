@@ -11,7 +11,7 @@ from vsm import figures as by_name
 from vsm import presets, stream
 from vsm.delivery import Deliveries, Delivery, whose
 from vsm.deployed import applications
-from vsm.frames import among, kept
+from vsm.frames import among, in_names, kept
 from vsm.lever import Lever, lever
 from vsm.metrics import (
     batch_size,
@@ -41,6 +41,7 @@ from vsm.presets import Definition
 from vsm.scope import Scope
 from vsm.workflow import Workflow
 
+NAMES = ("stage", "actor", "team", "entered_from", "kind_in")  # columns of visits: few names in many rows
 ByName = Mapping[str, Mapping[str, Number]]  # of each application or team its numbers by name
 
 
@@ -243,7 +244,7 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
         graph=stream.graph(by_stage, moves, accurate),
         _levered=cache(lambda: lever(recent, line, items, scope, calendar, zone)),
         _moved=cache(lambda: constraint.history(_visits(one, items, scope), line, items, _year(scope), calendar, zone)),
-        _wasted=cache(lambda: _waste(told, one, items, scope)),
+        _wasted=cache(lambda: _waste(told, one, items, scope, recent)),
     )
 
 
@@ -257,9 +258,9 @@ def _read(one: StreamFlow, items: pd.DataFrame, visits: pd.DataFrame, told: Flow
     return policies.Told(visits, items, one.workflow.stages, told.config.zone, policies.asides(one.log, one.workflow))
 
 
-def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope) -> Waste:
+def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope, recent: pd.DataFrame) -> Waste:
     """The waste of a stream's items. All of the stream is looked at: the class of an hour does not hang on who asks."""
-    visits = stages.lately(one.visits, scope)
+    visits = recent if len(items) == len(one.items) else stages.lately(one.visits, scope)
     others = [stages.lately(other.visits, scope) for other in told.streams if other.name != one.name]
     beside = pd.concat(others, ignore_index=True) if others else None
     changes = told.facts.ticket_changes
@@ -279,9 +280,10 @@ def _visits(one: StreamFlow, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
 
 
 def _recent(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """The visits that any number of the window is made of, with wait, work and dwell."""
+    """The visits that any number of the window is made of, with wait, work and dwell; names as categories, items as text."""
     some = ((one, stages.recent(_visits(one, items, scope), items, scope)) for one in chosen)
-    return pd.concat([stages.split(visits, one.workflow.stages) for one, visits in some], ignore_index=True)
+    every = pd.concat([stages.split(visits, one.workflow.stages) for one, visits in some], ignore_index=True)
+    return every.assign(**{name: in_names(every[name]) for name in NAMES})
 
 
 def _every(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:

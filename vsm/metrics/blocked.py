@@ -70,7 +70,7 @@ def blocked(visits: pd.DataFrame, items: pd.DataFrame, changes: pd.DataFrame, sc
     begin, until = np.maximum(begin, start), np.where(left == NOT_A_TIME, end, np.minimum(left, end))
     spans = flags(changes, items)
     place, first, last = parts(visits["item"], begin, until, spans)
-    rows = visits.iloc[place][["item", "stage"]].reset_index(drop=True)
+    rows = visits.iloc[place][["item", "stage"]].astype("str").reset_index(drop=True)
     rows = rows.assign(**{"from": times_of(first), "to": times_of(last)}, hours=(last - first) / HOUR)
     rows = rows.assign(now=(last == end) & _open(rows, spans, scope))
     rows = rows.sort_values(["hours", "item", "from"], ascending=[False, True, True], ignore_index=True)

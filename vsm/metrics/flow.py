@@ -113,7 +113,7 @@ def wip(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> Figure:
     here = spent[spent["now"]].drop_duplicates("item", keep="last").set_index("item")
     total = spent.groupby("item")["hours"].sum()
     rows = pd.DataFrame({"item": pd.Series(total.index, dtype="str"), "hours": total.to_numpy()})
-    rows = rows.assign(stage=looked_up(rows["item"], here["stage"]), since=looked_up(rows["item"], here["queued"]))
+    rows = rows.assign(stage=looked_up(rows["item"], here["stage"]).astype("str"), since=looked_up(rows["item"], here["queued"]))
     rows = rows.merge(items[["item", *_known(items, "title", "type", "url")]], on="item", how="left")
     rows = rows.assign(now=rows["since"].notna())
     rows = rows.sort_values(["now", "since", "item"], ascending=[False, True, True], ignore_index=True)

@@ -119,7 +119,7 @@ def moves(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> pd.DataFra
         teams_n=("teams_known", "sum"),
     )
     medians = [nearest_rank(waits, 0.5) for _, waits in edges["wait"]]
-    frame = frame.assign(wait_p50=np.array(medians, dtype="float64")).reset_index()
+    frame = frame.assign(wait_p50=np.array(medians, dtype="float64")).reset_index().astype({"from": "str", "to": "str"})
     frame = frame.assign(
         person_changed=frame["person_changed"] / frame["people_n"].where(frame["people_n"] > 0),
         team_changed=frame["team_changed"] / frame["teams_n"].where(frame["teams_n"] > 0),

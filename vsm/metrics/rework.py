@@ -96,7 +96,9 @@ def percent_complete_accurate(visits: pd.DataFrame, told: pd.DataFrame, scope: S
     supplier, receiver = (place[taken[name].to_numpy()] for name in ("row_from", "row_to"))
     edges = taken.assign(supplier=supplier, receiver=receiver)
     frame = edges.groupby(["supplier", "receiver", *EDGE])["sent_back"].agg(n="size", sent_back="sum").reset_index()
-    frame = frame.assign(value=1 - frame["sent_back"] / frame["n"]).astype({"value": "float64", "n": "int64", "sent_back": "int64"})
+    frame = frame.assign(value=1 - frame["sent_back"] / frame["n"]).astype(
+        {"from": "str", "to": "str", "value": "float64", "n": "int64", "sent_back": "int64"}
+    )
     return frame[[*EDGE, "value", "n", "sent_back"]]
 
 
@@ -140,7 +142,8 @@ def loops(told: pd.DataFrame, visits: pd.DataFrame, scope: Scope) -> pd.DataFram
     told = told[scope.holds(told["at"])]
     leaving = visits.loc[scope.holds(visits["left"]), "stage"].value_counts()
     back = told[told["sent"]].groupby(list(EDGE)).size().rename("n").reset_index()
-    back = back.assign(n=back["n"].astype("int64"), share=back["n"] / back["from"].map(leaving).astype("float64"))
+    back = back.astype({"from": "str", "to": "str", "n": "int64"})
+    back = back.assign(share=back["n"] / back["from"].map(leaving).astype("float64"))
     return back.sort_values(["n", *EDGE], ascending=[False, True, True], ignore_index=True)
 
 
