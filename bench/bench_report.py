@@ -62,8 +62,8 @@ def measured(file: Path) -> dict[str, Any]:
     step("reading")
     flow = pipeline.read(facts, told)
     step("links, events and visits")
-    measures = measure.measure(flow, Scope(*window(flow.now, told.zone, None, None)))
-    step("figures and constraint")
+    measures = measure.measure(flow, Scope(*window(flow.now, told.zone, None, None)), ahead=True)  # as `vsm report` does
+    step("figures and constraint, and what runs beside them")
     assert measures.waste is not None
     assert measures.lever is not None
     step("waste and lever")

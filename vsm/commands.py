@@ -68,7 +68,7 @@ def report(
         return
     _known(industry)
     bars = thresholds.read(fail_if)
-    measures, harvests = measured(**options)
+    measures, harvests = measured(**options, ahead=True)
     told = reports.document(measures, harvests, industry)
     verdicts = thresholds.judged(bars, measures, told)
     if verdicts:
@@ -120,13 +120,16 @@ def explain(metric: str | None, form: str, **options: Any) -> None:
         click.echo(explanations.text(figure, people, privacy), nl=False)
 
 
-def measured(definition: Any, policy: Any, **options: Any) -> "tuple[Any, pd.DataFrame]":
-    """The measures of the scope that options name (those of `asked`), and the store's harvests. Raises UsageError as that does."""
+def measured(definition: Any, policy: Any, ahead: bool = False, **options: Any) -> "tuple[Any, pd.DataFrame]":
+    """The measures of the scope that options name (those of `asked`), and the store's harvests. Raises UsageError as that does.
+
+    `ahead`: all of them will be asked for (`measure.measure`).
+    """
     from vsm import measure
 
     flow, scope, harvests = asked(**options)
     try:
-        return measure.measure(flow, scope, policy, definition), harvests
+        return measure.measure(flow, scope, policy, definition, ahead), harvests
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -1,8 +1,10 @@
 """All figures and frames of one scope, taken once: what the report writes, the dashboard draws and explain prints."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TypeVar
 
 import networkx as nx
 import pandas as pd
@@ -42,6 +44,7 @@ from vsm.scope import Scope
 from vsm.workflow import Workflow
 
 NAMES = ("stage", "actor", "team", "entered_from", "kind_in")  # columns of visits: few names in many rows
+T = TypeVar("T")
 ByName = Mapping[str, Mapping[str, Number]]  # of each application or team its numbers by name
 
 
@@ -154,10 +157,30 @@ class Measures:
         return by_name.figure(self, name)
 
 
-def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm") -> Measures:
-    """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there."""
+def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Definition = "vsm", ahead: bool = False) -> Measures:
+    """Measure one scope. Raises ValueError, with what there is, for a stream, application or team that is not there.
+
+    `ahead`: all of it will be asked for, so what can wait (waste, lever, how the constraint moved) is worked
+    out beside the figures, on a second core.
+    """
     chosen = _streams(told, scope)
-    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))))
+    pool = ThreadPoolExecutor(1) if ahead else None
+    try:
+        return _measured(told, chosen, scope, policy, definition, pool)
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False)  # what is begun goes on while the rest is asked for
+
+
+def _measured(
+    told: Flow,
+    chosen: tuple[StreamFlow, ...],
+    scope: Scope,
+    policy: Policy,
+    definition: Definition,
+    pool: ThreadPoolExecutor | None,
+) -> Measures:
+    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))), pool)
     parts = {one.name: _stream(shared, one, scope) for one in chosen}
     if len(chosen) == 1:
         (whole,) = parts.values()
@@ -182,6 +205,11 @@ class _Shared:
     policy: Policy
     deliveries: Deliveries
     findings: Callable[[], list[quality.Finding]]
+    pool: ThreadPoolExecutor | None
+
+    def later(self, work: Callable[[], T]) -> Callable[[], T]:
+        """What is worked out when it is first asked for, or, where there is a pool, from now on beside the rest."""
+        return cache(work) if self.pool is None else self.pool.submit(work).result
 
 
 def _deployed(told: Flow, whose: frozenset[str] | None) -> list[str]:
@@ -219,9 +247,12 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
     scope_of = scope if len(told.streams) == 1 else replace(scope, stream=one.name)
     items = _items((one,), scope)
     visits = _recent((one,), items, scope)
+    recent = stages.lately(visits, scope)
+    wasted = shared.later(lambda: _waste(told, one, items, scope, recent))
+    moved = shared.later(lambda: constraint.history(_visits(one, items, scope), line, items, _year(scope), calendar, zone))
+    levered = shared.later(lambda: lever(recent, line, items, scope, calendar, zone))
     sent_back = rework.rework(visits, items, scope)
     measures = _measures(shared, (one,), scope_of, items, visits, sent_back)
-    recent = stages.lately(visits, scope)
     by_stage = stages.stages(recent, line, scope, calendar, zone)
     table = by_stage
     read = None if policy == "vsm" else _read(one, items, measures.visits, told)
@@ -242,9 +273,9 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
         else policies.cumulative_flow(read, scope, policy),
         constraint=constraint.constraint(recent, line, items, scope, calendar, zone, table),
         graph=stream.graph(by_stage, moves, accurate),
-        _levered=cache(lambda: lever(recent, line, items, scope, calendar, zone)),
-        _moved=cache(lambda: constraint.history(_visits(one, items, scope), line, items, _year(scope), calendar, zone)),
-        _wasted=cache(lambda: _waste(told, one, items, scope, recent)),
+        _levered=levered,
+        _moved=moved,
+        _wasted=wasted,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vsm import config, measure, pipeline, store
+from vsm import config, measure, pipeline, report, store
 from vsm.metrics import blocked, handoffs, monthly, rework, stages
 from vsm.metrics import flow as flows
 from vsm.metrics.figure import mean, nearest_rank
@@ -107,3 +107,13 @@ def test_the_recent_visits_tell_what_all_visits_tell(flow):
         pd.testing.assert_frame_equal(*(handoffs.moves(visits, one.items, scope) for visits in split))
         changes = flow.facts.ticket_changes
         pd.testing.assert_frame_equal(*(blocked.blocked(visits, one.items, changes, scope).rows for visits in split))
+
+
+def test_what_is_worked_out_beside_the_figures_is_what_is_worked_out_when_it_is_asked_for(sample_store, flow):
+    with store.opened(sample_store, create=False) as engine:
+        harvests = store.harvests(engine)
+    scope = Scope(*window(flow.now, flow.config.zone, None, None))
+    told, ahead = (report.document(measure.measure(flow, scope, ahead=beside), harvests) for beside in (False, True))
+
+    assert told == ahead
+    assert all(stream["lead_time_lever"] and stream["constraint"]["history"] and stream["waste"] for stream in told["streams"])

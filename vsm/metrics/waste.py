@@ -326,7 +326,7 @@ class _Told:
     def _switched(self, pieces: Pieces, others: pd.DataFrame | None) -> Pieces:
         """The pieces of work in two: what went to other items of the same person, and the rest."""
         work = np.isin(pieces.shows, (AT_WORK, HIDDEN)) & ~pieces.flagged
-        actor = self.visits["actor"].iloc[pieces.row[work]]
+        actor = self.visits["actor"].iloc[pieces.row[work]].astype("str")
         known = actor.notna().to_numpy()
         rows = np.flatnonzero(work)[known]
         who, begin, end = self._elsewhere(others)
