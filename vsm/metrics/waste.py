@@ -469,7 +469,7 @@ def _rows(told: _Told, pieces: Pieces) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "item": visits["item"].array[pieces.row],
-            "stage": visits["stage"].array[pieces.row],
+            "stage": visits["stage"].iloc[pieces.row].astype("str").array,
             "from": times_of(pieces.begin),
             "to": times_of(pieces.end),
             "hours": pieces.hours,
@@ -487,7 +487,7 @@ def _longest(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _sentences(told: _Told, pieces: Pieces) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
     """One sentence a piece; each that occurs is made once."""
-    stage = pd.Series(told.visits["stage"].array[pieces.row]).fillna("")
+    stage = told.visits["stage"].iloc[pieces.row].astype("str").fillna("")
     number = np.full(len(pieces.row), -1, dtype="int64")
     ended = micros(told.items["cancelled_at"]) if len(told.items) else np.array([], dtype="int64")
     gone = pieces.kind == ABANDONED
