@@ -36,7 +36,7 @@ def log(facts: Facts, links: Links, people: People) -> pd.DataFrame:
     """
     names = category(links.items["item"].sort_values())
     changes = _together(_of_changes(facts, links, people), links, names)
-    parts = [_of_tickets(facts, people, links, names), changes]
+    parts = [*_of_tickets(facts, people, links, names), changes]
     every = stacked([part[list(LOG)] for part in parts])
     return in_order(kept(every, every["at"].notna()))
 
@@ -53,7 +53,8 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
 def _ranked(values: pd.Series) -> Codes:
     """The place of each text in the order of all of them."""
     if isinstance(values.dtype, pd.CategoricalDtype) and in_turn(values.cat.categories):
-        return coded(values)[0]
+        place: Codes = values.cat.codes.to_numpy().astype("int64")
+        return place
     codes, names = coded(values)
     rank = np.empty(len(names), dtype="int64")
     rank[np.array(sorted(range(len(names)), key=names.__getitem__), dtype="int64")] = np.arange(len(names))
@@ -81,7 +82,7 @@ def _order(item: Codes, at: Codes, rank: Codes) -> Codes:
     return order
 
 
-def _of_tickets(facts: Facts, people: People, links: Links, names: pd.CategoricalDtype) -> pd.DataFrame:
+def _of_tickets(facts: Facts, people: People, links: Links, names: pd.CategoricalDtype) -> list[pd.DataFrame]:
     """ticket.created, the status at creation, and every transition."""
     flowing = links.items.loc[links.items["kind"] == "ticket", "item"]
     # Parts of an item that tell where it is: their statuses stand in its log, each with its own ticket as ref.
@@ -106,8 +107,8 @@ def _of_tickets(facts: Facts, people: People, links: Links, names: pd.Categorica
         moves, item=ticket, at=moves["at"], event="status", status=moves["to_status"],
         actor=people.named(moves["actor"], "transitions"), team=moves["team"], source="transitions", ref=ticket,
     )  # fmt: skip
-    told = stacked([made, start[start["status"].notna()], moves])
-    return _of_wholes(told, parts, flowing) if len(parts) else told
+    told = [made, kept(start, start["status"].notna()), moves]
+    return [_of_wholes(stacked(told), parts, flowing)] if len(parts) else told
 
 
 def _of_wholes(told: pd.DataFrame, parts: pd.Series, flowing: pd.Series) -> pd.DataFrame:
@@ -128,8 +129,7 @@ def _items(values: pd.Series, names: pd.CategoricalDtype) -> pd.Series:
 
 def chained(transitions: pd.DataFrame) -> pd.DataFrame:
     """Transitions by ticket and time; several at one instant follow their chain from → to."""
-    ordered = transitions if _is_in_order(transitions) else transitions.sort_values(["ticket", "at"], kind="stable")
-    ordered = ordered.reset_index(drop=True)
+    ordered = _by_time(transitions).reset_index(drop=True)
     at = ordered["at"].astype(TIME).array.asi8
     ticket = begins(ordered["ticket"])
     first = np.flatnonzero(ticket | (np.diff(at, prepend=NOT_YET) != 0))
@@ -145,11 +145,13 @@ def chained(transitions: pd.DataFrame) -> pd.DataFrame:
     return ordered.iloc[order].reset_index(drop=True)
 
 
-def _is_in_order(transitions: pd.DataFrame) -> bool:
-    """Whether they are by ticket and time already, as a store gives them."""
-    first = begins(transitions["ticket"])
-    later = np.diff(transitions["at"].astype(TIME).array.asi8) >= 0
-    return bool((later | first[1:]).all()) and transitions["ticket"][first].is_monotonic_increasing
+def _by_time(transitions: pd.DataFrame) -> pd.DataFrame:
+    """Transitions by ticket and time; as they are where they are in order, as a store gives them."""
+    ticket, at = _ranked(transitions["ticket"]), transitions["at"].astype(TIME).array.asi8
+    step = np.diff(ticket)
+    if ((step > 0) | ((step == 0) & (np.diff(at) >= 0))).all():
+        return transitions
+    return transitions.iloc[np.lexsort((at, ticket))]
 
 
 def _chain(moves: list[tuple[str | None, str]], status: str | None) -> list[int]:

@@ -553,10 +553,10 @@ def finish_harvest(
 
 # Reading. ----------------------------------------------------------------------------------------
 
-# Text with few names in millions of rows, as categories: a number each. Columns of one group are compared, so they share theirs.
+# Text with few names in many more rows, as categories: a number each. Columns of one group are compared, so they share theirs.
 FEW: dict[str, tuple[tuple[str, ...], ...]] = {
-    "transitions": (("from_status", "to_status"), ("actor",), ("team",)),
-    "ticket_changes": (("field",), ("actor",)),
+    "transitions": (("ticket",), ("from_status", "to_status"), ("actor",), ("team",)),
+    "ticket_changes": (("ticket",), ("field",), ("actor",)),
 }
 
 

@@ -113,7 +113,7 @@ def test_chains_of_several_tickets_do_not_mix() -> None:
         for was, is_ in ("BC", "AB") for ticket in ("T1", "T2")
     ]  # fmt: skip
     found = chained(Facts.of(transitions=rows).transitions)
-    assert list(found["ticket"] + found["from_status"].astype("str")) == ["T1A", "T1B", "T2A", "T2B"]
+    assert list(found["ticket"].astype("str") + found["from_status"].astype("str")) == ["T1A", "T1B", "T2A", "T2B"]
 
 
 def test_epics_and_sub_tasks_are_no_items_so_they_have_no_events(told: Told) -> None:

@@ -23,7 +23,7 @@ def flags(changes: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     which a flag is both taken away and set, nothing changes.
     """
     told = changes.loc[(recoded(changes["field"], str.casefold) == FLAGGED) & changes["at"].notna(), ["ticket", "at", "from", "to"]]
-    told = told.rename(columns={"ticket": "item"}).assign(on=_said(told["to"]), was=_said(told["from"]))
+    told = told.astype({"ticket": "str"}).rename(columns={"ticket": "item"}).assign(on=_said(told["to"]), was=_said(told["from"]))
     told = told.sort_values(["item", "at"], kind="stable", ignore_index=True)
     born = told.drop_duplicates("item")
     born = born.assign(at=looked_up(born["item"], items.set_index("item")["created_at"]).astype(TIME), on=born["was"])

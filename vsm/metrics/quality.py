@@ -155,7 +155,8 @@ def _of_chains(path: pd.DataFrame, tickets: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _moves(moves: pd.DataFrame, *more: str) -> pd.DataFrame:
-    return moves[["ticket", "at", "from_status", "to_status", *more]].astype({"from_status": "str", "to_status": "str"})
+    names = ("ticket", "from_status", "to_status")
+    return moves[["ticket", "at", "from_status", "to_status", *more]].astype(dict.fromkeys(names, "str"))
 
 
 def _of_items(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
