@@ -45,42 +45,38 @@ def landings(facts: Facts, history: History, proposed: pd.DataFrame, own: Reques
     default[merged] = to_default(facts, proposed[merged]).to_numpy()
     landed = np.full(len(proposed), NONE)
     landed[merged] = history.numbers(proposed[merged])
-    owner = _owners(history, own, landed, default, micros(facts.commits["authored_at"]))
-    pushed, came = np.zeros(len(owner), dtype="bool"), np.full(len(owner), NONE)
-    alone: list[int] = []
-    commits: list[int] = []
-    changes: list[int] = []
+    change = _owners(history, own, landed, default, micros(facts.commits["authored_at"]))
+    came = np.full(len(change), NONE)
+    pushed = came == 0
     for line in _main_lines(facts, history, landed[default], own):
-        for commit, brought in _came(history, line):
-            change = owner[commit]
-            if change == NONE:
-                alone.append(commit)
-                change = -2 - commit
-            commits += brought
-            changes += [change] * len(brought)
-    pushed[alone] = True
+        pushed[line] = change[line] == NONE
+        came[line] = line
+        for merge, brought in _merged(history, line):
+            came[brought] = merge
     row = len(proposed) - 1 + np.cumsum(pushed)
-    change_of = np.array(changes, dtype="int64")
-    came[commits] = np.where(change_of < NONE, row[-2 - np.minimum(change_of, -2)], change_of)
-    return pushed, came
+    change[pushed] = row[pushed]
+    return pushed, np.where(came == NONE, NONE, change[came])
 
 
-def _came(history: History, line: list[int]) -> Iterator[tuple[int, list[int]]]:
-    """What came with each commit of a main line.
+def _merged(history: History, line: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """What came with each merge of a main line, beside itself: any other commit came alone.
 
     Where the line and a merged branch both run into what was not read, nobody can tell where they
     parted: what the branch reaches may have been on the line for years. Then the merge came alone.
     """
-    seen: set[int] = set()
+    seen, others, edge = set(line), history.others, history.edge
     cut = False
     for commit in line:
-        came = history.unseen(commit, seen)
-        loose = bool(history.edge) and not history.edge.isdisjoint(came)
-        yield commit, [commit] if loose and (cut or commit in history.edge) else came
-        cut = cut or loose
+        if commit in others:
+            came = [one for tip in reversed(others[commit]) for one in history.unseen(tip, seen)]
+            loose = bool(edge) and not edge.isdisjoint(came)
+            if commit not in edge and not (loose and cut):
+                yield commit, came
+            cut = cut or loose
+        cut = cut or commit in edge
 
 
-def _owners(history: History, own: Requests, landed: Codes, default: Mask, authored: Codes) -> list[int]:
+def _owners(history: History, own: Requests, landed: Codes, default: Mask, authored: Codes) -> Codes:
     """The pull request that each commit is of, where it may lie on a main line; NONE: of none.
 
     `landed`: with which commit each request landed; `default`: which went to the default branch.
@@ -92,11 +88,10 @@ def _owners(history: History, own: Requests, landed: Codes, default: Mask, autho
     owner[own.commit[stated]] = own.of[stated]
     lands = np.flatnonzero(landed != NONE)
     owner[landed[lands]] = lands
-    found: list[int] = owner.tolist()
     for change, commit in _rebased(history, own, landed, to_line, authored):
-        if found[commit] == NONE:
-            found[commit] = change
-    return found
+        if owner[commit] == NONE:
+            owner[commit] = change
+    return owner
 
 
 def _rebased(history: History, own: Requests, landed: Codes, to_line: Mask, authored: Codes) -> Iterator[tuple[int, int]]:
