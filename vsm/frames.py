@@ -65,11 +65,26 @@ def places(keys: pd.Series | pd.Index, known: pd.Series | pd.Index) -> Codes:
         each: Codes = np.append(places(keys.cat.categories, known), -1)[keys.cat.codes.to_numpy()]
         return each
     told, values = _arrow(keys), _arrow(known)
+    if _leads(told, values):
+        return np.arange(len(told))
     first = _begins(told)
     if 2 * first.sum() > len(first):
         return _places(told, values)
     found: Codes = _places(told.filter(pa.array(first)), values)[np.cumsum(first) - 1]
     return found
+
+
+def _leads(told: pa.Array, values: pa.Array) -> bool:
+    """Whether texts that go up are what a list begins with, as tickets are what items begin with: then none is looked up."""
+    last = len(told) - 1
+    if last < 0 or last >= len(values) or told[0] != values[0] or told[last] != values[last]:
+        return False
+    return _goes_up(told) and bool(pc.all(pc.equal(told, values[: last + 1])).as_py())
+
+
+def _goes_up(told: pa.Array) -> bool:
+    """Whether each text is there, and comes after the one before it."""
+    return told.null_count == 0 and (len(told) < 2 or bool(pc.all(pc.less(told[:-1], told[1:])).as_py()))
 
 
 def _places(told: pa.Array, values: pa.Array) -> Codes:
@@ -134,7 +149,10 @@ def categories(values: pd.Series) -> pd.Series:
     """A column of text as categories; one that has them already as it is."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values
-    codes, names = pd.factorize(values.astype("str"))
+    if _goes_up(_arrow(values)):  # as a table's keys: all are different
+        codes, names = np.arange(len(values)), pd.Index(values.array)
+    else:
+        codes, names = pd.factorize(values.astype("str"))
     return pd.Series(pd.Categorical.from_codes(codes, dtype=category(pd.Index(names))), index=values.index)
 
 
@@ -182,7 +200,7 @@ def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
             joined[name] = _joined(columns)
         else:
             joined[name] = pd.concat(columns, ignore_index=True)
-    return pd.DataFrame(joined)
+    return pd.DataFrame(joined, copy=False)
 
 
 def _joined(columns: Sequence[pd.Series]) -> pd.Series:
@@ -193,12 +211,13 @@ def _joined(columns: Sequence[pd.Series]) -> pd.Series:
         return pd.Series(pd.Categorical.from_codes(np.concatenate([column.cat.codes for column in columns]), dtype=types[0]))
     told = pa.concat_arrays([_arrow(kind.categories) for kind in kinds.values()]).dictionary_encode()
     ends = np.cumsum([len(kind.categories) for kind in kinds.values()])[:-1]
+    small = np.min_scalar_type(-len(told.dictionary) - 1)
     number = {
-        key: np.append(mine, -1).astype("int32") for key, mine in zip(kinds, np.split(told.indices.to_numpy(), ends), strict=True)
+        key: np.append(mine, -1).astype(small) for key, mine in zip(kinds, np.split(told.indices.to_numpy(), ends), strict=True)
     }
     codes = np.concatenate([number[id(kind)][column.cat.codes.to_numpy()] for column, kind in zip(columns, types, strict=True)])
     names = pd.Index(pd.array(told.dictionary, dtype="str"))
-    return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names)))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names), validate=False))
 
 
 def in_turn(names: pd.Index) -> bool:

@@ -162,9 +162,10 @@ def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
     about, deployed = linked.changes, linked.deployments["application"].array
     known = pd.concat([linked.deployment_changes, linked.settled_changes], ignore_index=True)
     run, row = places(known["deployment"], linked.deployments["id"]), places(known["change"], about["change"])
-    repository, _ = pd.factorize(about["repository"])
+    repository = pd.factorize(about["repository"])[0] + 1  # a missing one is 0
     names = pd.Index(deployed.unique())
-    from_where = np.unique(repository[row] * len(names) + places(pd.Series(deployed.take(run)), names))
+    from_where = np.zeros((int(repository.max(initial=0)) + 1) * len(names), dtype="bool")
+    from_where[repository[row] * len(names) + places(pd.Series(deployed.take(run)), names)] = True
     row = places(linked.item_changes["change"], about["change"])
     some = pd.DataFrame({"row": places(brought["change"], about["change"]), "deployment": brought["deployment"]})
     pairs = linked.item_changes[["item", "change"]].assign(row=row).merge(some, on="row")
@@ -174,7 +175,8 @@ def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
     item = places(pairs["item"], linked.items["item"])
     for application in (about["application"].array.take(row), linked.items["application"].array.take(item)):
         number = places(pd.Series(application), names)
-        there = (number != NONE) & np.isin(repository[row] * len(names) + number, from_where)
+        there = number != NONE
+        there[there] = from_where[repository[row[there]] * len(names) + number[there]]
         counts = np.where(there, number, counts)
     mine = places(pd.Series(deployed.take(places(pairs["deployment"], linked.deployments["id"]))), names)
     return pairs[(counts == NONE) | (counts == mine)].reset_index(drop=True)

@@ -65,7 +65,7 @@ def visits(log: pd.DataFrame, items: pd.DataFrame, workflow: Workflow) -> Path:
     told, codes = log.loc[tells, ["item", "at", "actor", "team"]], codes[tells]
     begin = np.flatnonzero(begins(told["item"]))
     event = _Events.of(told, codes, begin, tuple(actions))
-    stays = _frame(event, told, workflow, items)
+    stays = _frame(event, told, begin, workflow, items)
     return Path(stays, _items(event, told["item"].iloc[begin], items, stays), unknown)
 
 
@@ -279,7 +279,7 @@ class _Events:
         return np.flatnonzero(self.did & every == every)
 
 
-def _frame(event: _Events, told: pd.DataFrame, workflow: Workflow, items: pd.DataFrame) -> pd.DataFrame:
+def _frame(event: _Events, told: pd.DataFrame, begin: Numbers, workflow: Workflow, items: pd.DataFrame) -> pd.DataFrame:
     """The visits; a visit's team is the event's, else the stage's, else the item's. Who worked: who began it, else who ended it."""
     entered = event.where(ENTERS)
     count = len(entered)
@@ -296,8 +296,11 @@ def _frame(event: _Events, told: pd.DataFrame, workflow: Workflow, items: pd.Dat
     actor, team = _hands(told, event, inside, worked)
     names = [stage.name for stage in workflow.stages]
     own = [stage.team for stage in workflow.stages]
-    which = told["item"].iloc[entered].reset_index(drop=True).astype("str")
-    team = team.fillna(named(place, own)).fillna(looked_up(which, items.set_index("item")["team"]))
+    who = told["item"].iloc[begin].reset_index(drop=True).astype("str")  # by the number of an item
+    which = pd.Series(who.array.take(item))
+    team = team.fillna(named(place, own))
+    if items["team"].notna().any():
+        team = team.fillna(pd.Series(looked_up(who, items.set_index("item")["team"]).array.take(item)))
     first = np.diff(item, prepend=-1) != 0  # an item's stays stand together
     before = np.where(first, -1, np.roll(place, 1))
     steps = [before < 0, place < before, place == before, place == before + 1]
