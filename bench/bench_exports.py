@@ -1,9 +1,9 @@
 """What taking things along costs: a pack of ten charts against drawing them bare, and each export against reading the store.
 
-The pack is the usual one of a store of 100,000 tickets (VSM_BENCH_EXPORTS sets another size), its floor a process that measures
-the same two periods and has vl-convert make an SVG and a PNG of the same ten specifications. An export's time is CPU time against a process that
-only reads the same store and derives everything from it, and its memory against that process's. Each is a process of its own,
-as a user calls it. `python bench/bench_exports.py FILE` prints the times of a store that is there.
+The pack is the usual one of a store of 100,000 tickets (VSM_BENCH_EXPORTS sets another size), its floor a process that
+measures the same two periods and has vl-convert make an SVG and a PNG of the same ten specifications. An export's CPU time
+and memory are put beside those of a process that only reads the same store and derives everything from it. Each is a
+process of its own, as a user calls it. `python bench/bench_exports.py FILE` prints the figures of a store that is there.
 """
 
 import json
