@@ -1,4 +1,4 @@
-"""A thousand harvests killed at random points: how many stores then differ from that of a harvest that nobody disturbed.
+"""A thousand programs killed at random points of harvests, imports, migrations and exports, on a file and on PostgreSQL.
 
 VSM_KILLS sets another number of kills.
 """
@@ -6,30 +6,53 @@ VSM_KILLS sets another number of kills.
 import os
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
 from company import Company  # the tests' peers are no package
 from github_schemas import graphql_schema
+from kills import Kills
+from postgres_server import Postgres
 
 KILLS = int(os.environ.get("VSM_KILLS", "1000"))
 
 
 def figures() -> list[dict[str, Any]]:
-    """One figure: differing stores among those that were filled by harvests killed again and again. None may differ."""
+    """A figure a database: how often what was left differs from what nobody disturbed. It may never."""
+    return [*_figures("SQLite", None), *_on_postgres()]
+
+
+def _on_postgres() -> list[dict[str, Any]]:
+    server = Postgres()
+    try:
+        return _figures("PostgreSQL", server)
+    finally:
+        server.close()
+
+
+def _figures(name: str, server: Postgres | None) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
-        company = Company(Path(folder), graphql_schema())
-        try:
-            whole, asked = company.undisturbed()
-            stores = differing = 0
-            while company.killed < KILLS:
-                stores += 1
-                facts, _ = company.disturbed(f"killed-{stores}", asked)
-                differing += facts != whole
-                for path in Path(folder).glob(f"killed-{stores}*.db*"):
+        made: list[str] = []
+
+        def place() -> str:
+            if len(made) > 2:  # the first is the whole one; of the others all are done with but the last
+                gone = made.pop(1)
+                if server:
+                    server.drop(gone)
+                for path in Path(folder).glob(f"{Path(gone).name}*") if not server else ():
                     path.unlink()
+            made.append(server.fresh() if server else f"sqlite:///{folder}/store{len(made)}-{next(numbers)}.db")
+            return made[-1]
+
+        numbers = count()
+        company = Company(Path(folder), graphql_schema(), place=place)
+        try:
+            kills = Kills(company)
+            differing = kills.harvests(KILLS * 3 // 10) + kills.imports(KILLS // 10)
+            differing += kills.migrations(KILLS // 20) + kills.exports(KILLS // 20)
         finally:
             company.close()
-    name = f"stores that differ after {company.killed:,} kills, of {stores:,}"
-    return [{"name": name, "value": differing, "peer": stores, "ratio": differing / stores, "limit": 0}]
+    told = f"differences after {company.killed:,} kills on {name}, {kills.stores:,} stores"
+    return [{"name": told, "value": differing, "peer": company.killed, "ratio": differing / company.killed, "limit": 0}]

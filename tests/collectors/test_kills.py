@@ -1,28 +1,27 @@
-"""A harvest that is killed at any point is completed by the next: the rows are those of one that nobody disturbed."""
+"""A program that is killed at any point loses and doubles nothing: what it left is completed by the next."""
 
 from collections.abc import Iterator
 
 import pytest
 from company import Company
-
-KILLS = 30
+from kills import Kills
 
 
 @pytest.fixture
-def company(tmp_path, graphql_schema) -> Iterator[Company]:
-    """Four sources, and the program."""
-    made = Company(tmp_path, graphql_schema)
-    yield made
+def kills(tmp_path, graphql_schema, places) -> Iterator[Kills]:
+    """Four sources, and the program, on SQLite and on PostgreSQL."""
+    made = Company(tmp_path, graphql_schema, place=places)
+    yield Kills(made)
     made.close()
 
 
-def test_thirty_kills_at_any_point_leave_the_rows_of_an_undisturbed_harvest(company):
-    whole, asked = company.undisturbed()
-    assert {name for name, text in whole.items() if text.count("\n") > 1} >= {
+def test_kills_at_any_point_leave_the_rows_of_an_undisturbed_program(kills):
+    """Fifty on both together, and a few more."""
+    assert {name for name, text in kills.whole.items() if text.count("\n") > 1} >= {
         "builds.csv", "commits.csv", "deployments.csv", "pull_requests.csv", "reviews.csv", "tickets.csv", "transitions.csv",
     }  # fmt: skip
-    stores = 0
-    while company.killed < KILLS:
-        stores += 1
-        facts, _ = company.disturbed(f"killed-{stores}", asked)
-        assert facts == whole
+    assert kills.harvests(12) == 0
+    assert kills.imports(6) == 0
+    assert kills.migrations(5) == 0
+    assert kills.exports(4) == 0
+    assert kills.company.killed >= 27

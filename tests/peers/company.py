@@ -63,6 +63,7 @@ import collectors.commands, collectors.harvest, collectors.identities, collector
 import collectors.github.collector, collectors.jenkins.collector, collectors.jira.collector
 import github, jenkins, jira
 import pandas, pyarrow, adbc_driver_sqlite.dbapi, vsm.facts, vsm.facts_commands
+import alembic.command, adbc_driver_postgresql.dbapi, vsm.migrations, vsm.postgres_read
 from vsm import cli, store
 for line in sys.stdin:
     child = os.fork()
@@ -164,6 +165,8 @@ class Company:
     seed: int = 7
     killed: int = 0
     asked: int = 0
+    place: Callable[[], str] | None = None  # gives the URL of a store that is not there yet, where it is to be no file
+    _urls: dict[str, str] = field(default_factory=dict)
     _kill_at: int | None = None
     _child: int = 0
     _servers: list[Served] = field(default_factory=list)
@@ -209,19 +212,25 @@ class Company:
         with suppress(ProcessLookupError):  # it was faster
             os.killpg(self._child, signal.SIGKILL)
 
-    def call(self, *arguments: str, kill_at: int | None = None) -> int:
-        """Run the program; its exit status, −9 where it was killed at a request."""
+    def call(self, *arguments: str, kill_at: int | None = None, kill_after: float | None = None) -> int:
+        """Run the program; its exit status, −9 where it was killed at a request or after some seconds."""
         self.asked, self._kill_at = 0, kill_at
         print(json.dumps(arguments), file=self._nursery.stdin, flush=True)
         self._child = int(self._nursery.stdout.readline())
+        timer = threading.Timer(kill_after or 0, self._kill)
+        if kill_after is not None:
+            timer.start()
         status = int(self._nursery.stdout.readline())
+        timer.cancel()
         self._kill_at = None
         self.killed += status == -signal.SIGKILL
         return status
 
     def store(self, name: str) -> str:
         """The URL of a store."""
-        return f"sqlite:///{self.folder / name}.db"
+        if name not in self._urls:
+            self._urls[name] = self.place() if self.place else f"sqlite:///{self.folder / name}.db"
+        return self._urls[name]
 
     def facts(self, name: str) -> dict[str, str]:
         """All facts of a store, as the folder of facts has them."""
