@@ -12,6 +12,7 @@ from vsm.errors import UsageError, WorkError
 from vsm.export_commands import SINCE, export_csv, export_ocel, export_xes, exported
 from vsm.store import Engine, opened
 from vsm.store import facts as all_facts
+from vsm.warehouse.commands import warehouse
 
 
 @click.command("import")
@@ -95,5 +96,5 @@ def _disguised(engine: Engine, folder: Path, force: bool, config: Path | None) -
     return other.counts()
 
 
-for _command in (export_ocel, export_xes, export_csv):
+for _command in (export_ocel, export_xes, export_csv, warehouse):
     export.add_command(_command)

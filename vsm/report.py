@@ -469,6 +469,10 @@ def heading(told: Document) -> list[str]:
         f"Source {one['source']}: {one['speaks_of'] or 'no scope told'}, read {one['read_at']}, {one['status']}."
         for one in told["sources"]
     ]
+    if "engine" in told:
+        engine = told["engine"]
+        lines.append(f"Counted in the engine {engine['name']} at {engine['place']}, by its tables; the store was not asked.")
+        lines.append("Not counted there: " + "; ".join(f"{one['key']} ({one['reason']})" for one in engine["left_out"]) + ".")
     if "benchmarks" in told:
         published = told["benchmarks"]
         lines += [

@@ -132,6 +132,8 @@ BODY: dict[str, Schema] = {
     "workflow": _or_none(_object(derived={"type": "boolean"}, notes=_list(TEXT), stages=_list(TEXT))),
 }
 
+# Only of a report that an engine counted: what is null there, and why.
+ENGINE = _object(name=TEXT, place=TEXT, left_out=_list(_object(key=TEXT, reason=TEXT)))
 
 # Only where --fail-if asks. `crossed` is null where there is no data.
 THRESHOLDS = _list(_object(threshold=TEXT, figure=TEXT, value=NUMBER, n=COUNT_OR_NONE, crossed={"type": ["boolean", "null"]}))
@@ -140,7 +142,7 @@ THRESHOLDS = _list(_object(threshold=TEXT, figure=TEXT, value=NUMBER, n=COUNT_OR
 def schema() -> Schema:
     """The report's schema. What is not known is null, never 0; durations are hours, rates fractions."""
     told = _report()
-    told["properties"] |= {"benchmarks": BENCHMARKS, "thresholds": THRESHOLDS}
+    told["properties"] |= {"benchmarks": BENCHMARKS, "thresholds": THRESHOLDS, "engine": ENGINE}
     return told
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from vsm.errors import UsageError
+from vsm.errors import UsageError, WorkError
 
 EXPECTED = "expected duckdb://FILE, postgresql://USER@HOST/DATABASE, spark://HOST:PORT/FOLDER or sqlite://FILE"
 SPARK = {
@@ -20,6 +20,7 @@ SPARK = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
 }
+FOREIGN = ("ibis", "duckdb", "_duckdb", "psycopg", "sqlite3", "pyspark", "py4j", "sqlglot")
 Table = Any  # an Ibis table
 
 
@@ -51,8 +52,7 @@ class Engine:
             schema, _, own = name.rpartition(".")
             return self.backend.table(own, database=schema or None)
         except Exception as error:
-            why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise UsageError(f"{self.place} has no table {name} to read ({why})") from None
+            raise UsageError(f"{self.place} has no table {name} to read ({_first_line(error)})") from None
 
     def micros(self, column: Any) -> Any:
         """A column of times as microseconds since 1970; one of whole numbers is taken as it is."""
@@ -150,6 +150,10 @@ def opened(url: str, settings: Mapping[str, str] | None = None) -> Iterator[Engi
     engine = connect(url, settings)
     try:
         yield engine
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in FOREIGN:
+            raise
+        raise WorkError(f"{engine.place} does not answer what it was asked ({_first_line(error)})") from None
     finally:
         engine.close()
 
@@ -172,12 +176,16 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> Engine:
     except ImportError as error:
         raise UsageError(f"--engine {_safe(url)} needs the package {error.name or error}: install it beside Ibis") from None
     except Exception as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(f"--engine {_safe(url)}: it cannot be opened ({why})") from None
+        raise UsageError(f"--engine {_safe(url)}: it cannot be opened ({_first_line(error)})") from None
     folder = (
         "/" + url.removeprefix("spark://").partition("/")[2] if kind == "spark" and "/" in url.removeprefix("spark://") else None
     )
     return Engine("postgresql" if kind == "postgres" else kind, _safe(url), backend, folder)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def _safe(url: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from vsm.metrics.cumulative import CANCELLED, DONE, days_of
 from vsm.metrics.figure import Number
 from vsm.scope import Scope, weeks
-from vsm.warehouse.ranks import count, first_row, in_hours, least, number, place, ranked
+from vsm.warehouse.ranks import count, first_row, in_hours, least, number, place, ranked, whole
 from vsm.warehouse.stays import Window
 from vsm.working_time import HOUR, micro, micros
 
@@ -87,7 +87,7 @@ def first_done(items: Expr) -> int | None:
 def wip(visits: Expr, scope: Scope) -> Number:
     """Items in any stage at the window's end, and on average over it."""
     window = Window.of(scope)
-    spent = visits.select("item", hours=window.sojourn(visits).cast("float64"), now=window.inside(visits).cast("int64"))
+    spent = visits.select("item", hours=window.sojourn(visits).cast("float64"), now=whole(window.inside(visits)))
     by_item = spent.group_by("item").agg(hours=spent.hours.sum(), now=spent.now.max())
     row = first_row(
         by_item.agg(

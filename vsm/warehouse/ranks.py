@@ -93,7 +93,7 @@ def any_of(*conditions: Expr) -> Expr:
 
 def whole(condition: Expr) -> Expr:
     """A condition as 1 or 0; 0 where it is not known."""
-    return ibis.coalesce(condition, ibis.literal(False)).cast("int64")
+    return ibis.ifelse(condition, ibis.literal(1, "int64"), ibis.literal(0, "int64"))
 
 
 def count(condition: Expr) -> Expr:

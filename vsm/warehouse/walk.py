@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 
 from vsm.visits import BY_HAND, CLOSES, ENDED, ENTERS, LEAVES, REOPENS, STARTS, Action, State, _action, _table
+from vsm.warehouse.ranks import whole
 from vsm.workflow import Workflow
 
 Expr = Any  # an Ibis expression: a table, a column, a condition
@@ -137,9 +138,7 @@ def _steps(told: Expr, fixed: list[int]) -> int:
     """How many doublings it takes until each event looks back to one after which the state is known."""
     if fixed:
         known = told.action.isin(fixed)
-        told = told.mutate(
-            run=known.cast("int64").sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place]))
-        )
+        told = told.mutate(run=whole(known).sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place])))
         told = told.filter(~told.action.isin(fixed))
     else:
         told = told.mutate(run=ibis.literal(0))
@@ -154,7 +153,7 @@ def _did(told: Expr, machine: _Machine) -> Expr:
     told = told.mutate(did=did).filter(lambda t: t.did != SIGNS[0])
     codes = sorted({code for text in machine.does for code in map(SIGNS.index, text)})
     told = told.mutate(**{name: told.did.isin([SIGNS[code] for code in codes if code & bit] or [""]) for name, bit in BITS.items()})
-    count = told.enters.cast("int64").sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place]))
+    count = whole(told.enters).sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place]))
     last = told.at.lead(1).over(_in_order(told)).isnull()
     return told.mutate(visit=count, last=last)
 
@@ -180,7 +179,7 @@ def _stays(told: Expr, machine: _Machine) -> Expr:
         started_actor=told.actor.max(where=told.starts),
         left_actor=told.actor.max(where=told.leaves & told.by_hand),
         ended=at(told.ended),
-        reopened=told.reopens.cast("int64").sum(),
+        reopened=whole(told.reopens).sum(),
         end=told.after.max(where=told.last),
     )
 
