@@ -35,7 +35,7 @@ def dashboard(port: int, store: str, config: Path | None) -> None:
     # The rest of the server's options lie beside it, in .streamlit/config.toml. Without -P a folder
     # in the working folder that is called like one of our packages would be taken for it.
     flags = [f"--server.port={port}", f"--server.address={HOST}"]
-    arguments = [sys.executable, "-P", "-m", "streamlit", "run", str(HERE / "serve.py"), *flags]
+    arguments = [sys.executable, "-P", "-m", "dashboard", "run", str(HERE / "serve.py"), *flags]
     # Streamlit takes this process's place, so that whoever stops us stops it.
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - no shell is what we want
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from dashboard import api, ready, warm
+from dashboard.headers import Headers
 from vsm import logs
 
 logs.begin()
@@ -19,4 +21,9 @@ def broken(error: Exception) -> bool:
     return True
 
 
-app = st.App(Path(__file__).parent / "app.py", routes=[*api.routes(), *ready.routes()], on_script_error=broken)
+app = st.App(
+    Path(__file__).parent / "app.py",
+    routes=[*api.routes(), *ready.routes()],
+    middleware=[Middleware(Headers)],
+    on_script_error=broken,
+)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,10 @@ SIDEWAYS = """() => ['html', '[data-testid=stAppViewContainer]', '[data-testid=s
   .flatMap(name => [...document.querySelectorAll(name)].filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => `${name} is ${e.scrollWidth} wide in ${e.clientWidth}`))"""
 HEIGHT = "() => document.querySelector('[data-testid=stMain]')?.scrollHeight ?? innerHeight"
+# What the page's own policy refused. Streamlit's protobuf tries WebAssembly for its long numbers, and does without.
+REFUSED = """document.addEventListener('securitypolicyviolation', e => (window.refused ??= []).push(
+  `${e.disposition} ${e.effectiveDirective} refused ${e.blockedURI} in ${e.sourceFile}:${e.lineNumber} ${e.sample}`), true)"""
+DOES_WITHOUT = re.compile(r"enforce script-src refused wasm-eval in \S+/static/js/protobuf\.\S+ ")
 
 
 @contextmanager
@@ -90,6 +95,7 @@ class Screen:
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]) if "://" in request.url else None)
+        self.page.add_init_script(REFUSED)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -120,7 +126,13 @@ class Screen:
         """What is wrong with what is shown: error boxes, complaints on the console, foreign hosts, scrolling sideways."""
         boxes = [box.inner_text() for box in self.page.locator(ERRORS).all()]
         foreign = self.hosts - {self.address.removeprefix("http://")}
-        return [*boxes, *self.complaints, *(f"asked {host}" for host in sorted(foreign)), *self.page.evaluate(SIDEWAYS)]
+        asked = [f"asked {host}" for host in sorted(foreign)]
+        return [*boxes, *self.complaints, *asked, *self.refused(), *self.page.evaluate(SIDEWAYS)]
+
+    def refused(self) -> list[str]:
+        """What the policy of the page refused, beside what its own libraries try and do without."""
+        found = self.page.evaluate("() => window.refused ?? []")
+        return [one for one in found if not DOES_WITHOUT.match(one)]
 
     def violations(self) -> list[str]:
         """What axe finds that is ours to mend."""
