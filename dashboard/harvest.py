@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,8 +57,8 @@ def state(store: str, now: datetime) -> Harvest | None:
     return Harvest(status, False, told["error"], seconds, sources, written)
 
 
-def begin(store: str, config: str | None) -> None:
-    """Start a harvest of every configured source. Raises UsageError where one runs, or nothing can be written."""
+def begin(store: str, config: str | None, sources: Sequence[str] = ()) -> None:
+    """Start a harvest of all sources, or of those named. Raises UsageError where one runs, or nothing can be written."""
     log = turn.place(store, "log")
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def begin(store: str, config: str | None) -> None:
         turn.place(store, "json").write_text(json.dumps({"pid": 0, "status": "running", "sources": []}), encoding="utf-8")
         # What it prints goes to the file that is locked: it inherits the lock, which ends with it. The store's URL
         # may have a password and so goes by the environment, where no list of processes shows it.
-        call = [*CALL, str(turn.place(store, "json")), *(["--config", config] if config else [])]
+        call = [*CALL, str(turn.place(store, "json")), *(["--config", config] if config else []), "--", *sources]
         environment = os.environ | {"VSM_STORE": store}
         process = subprocess.Popen(
             call, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True

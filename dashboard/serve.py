@@ -1,11 +1,14 @@
 """The server: the pages, the interface beside them, and the boundary for what breaks outside of a page's own run."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard import api, ready, warm
+from dashboard import api, hooks, ready, warm
 from dashboard.headers import Headers
 from vsm import logs
 
@@ -21,9 +24,18 @@ def broken(error: Exception) -> bool:
     return True
 
 
+@asynccontextmanager
+async def lifetime(_: Any) -> AsyncIterator[None]:
+    """What works beside the requests, for as long as the server lives."""
+    (worker := hooks.worker()).start()
+    yield
+    worker.end()
+
+
 app = st.App(
     Path(__file__).parent / "app.py",
-    routes=[*api.routes(), *ready.routes()],
+    lifespan=lifetime,
+    routes=[*api.routes(), *hooks.routes(), *ready.routes()],
     middleware=[Middleware(Headers)],
     on_script_error=broken,
 )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from vsm.errors import ConfigError as ConfigError
+from vsm.serving import Hooks, Server
 from vsm.sign_in import Access, SignIn
 
 EVENTS = (
@@ -283,6 +284,8 @@ class Config(Part):
     sources: tuple[Source, ...] = ()
     sign_in: SignIn | None = Field(default=None, exclude=True)  # what tells of accounts goes into no export
     access: Access = Field(default=Access(), exclude=True)
+    server: Server = Field(default=Server(), exclude=True)  # how it is served changes no number
+    hooks: Hooks = Field(default=Hooks(), exclude=True)
     folder: Path = Field(default=Path("."), exclude=True)
     path: Path | None = Field(default=None, exclude=True)
 

@@ -197,17 +197,26 @@ def _text(path: Path) -> str:
 # Saving. ------------------------------------------------------------------------------------------
 
 
-def _take(store: str, told: list[events.Told]) -> None:
+def taken(store: str, told: list[events.Told]) -> tuple[list[str], str]:
+    """Save events, all or none: a line on each, and what is said of those that tell nothing that is kept.
+
+    Raises EventError for what is none, and WorkError where the store could not be written.
+    """
     now = datetime.now(UTC)
     ours, left = cdevents.translated(told)
-    if left:
-        say(f"vsm: {cdevents.said(left)}")
-    if not ours:
-        return
     found = events.checked(ours, now)
+    if not found:
+        return [], cdevents.said(left) if left else ""
     with stores.opened(store) as engine:
-        for line in _save(engine, found, now):
-            click.echo(line)
+        return _save(engine, found, now), cdevents.said(left) if left else ""
+
+
+def _take(store: str, told: list[events.Told]) -> None:
+    lines, left = taken(store, told)
+    if left:
+        say(f"vsm: {left}")
+    for line in lines:
+        click.echo(line)
 
 
 def _save(engine: Engine, found: list[Event], now: datetime) -> list[str]:
