@@ -8,9 +8,12 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard import api, hooks, ready, warm
+from dashboard import api, data, hooks, ready, warm
 from dashboard.headers import Headers
+from dashboard.hosts import Hosts
+from dashboard.limits import Limits
 from vsm import logs
+from vsm.errors import UsageError
 
 logs.begin()
 warm.begin()
@@ -22,6 +25,14 @@ def broken(error: Exception) -> bool:
 
     parts.failed(error)
     return True
+
+
+def hosts() -> tuple[str, ...]:
+    """The names by which the server may be asked. A configuration that is wrong is told by every page, and names none here."""
+    try:
+        return data.config().server.hosts
+    except UsageError:
+        return ()
 
 
 @asynccontextmanager
@@ -36,6 +47,6 @@ app = st.App(
     Path(__file__).parent / "app.py",
     lifespan=lifetime,
     routes=[*api.routes(), *hooks.routes(), *ready.routes()],
-    middleware=[Middleware(Headers)],
+    middleware=[Middleware(Headers), Middleware(Hosts, configured=hosts), Middleware(Limits)],
     on_script_error=broken,
 )
