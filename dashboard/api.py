@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboard import data
+from dashboard import access, data
 from dashboard.data import NothingYet
 from vsm import openmetrics
+from vsm.access import NotAllowed, SignedOut, Viewer
 from vsm.errors import UsageError
 from vsm.schema import schema
 
@@ -86,7 +87,13 @@ def _kept(answer: Answer) -> Answer:
     # Not async: Starlette runs it on a thread of its own, so that a long report holds up nobody's page.
     def kept(request: Request) -> Response:
         try:
-            told = answer(request)
+            with access.as_viewer(_asking(request)):
+                told = answer(request)
+        except SignedOut as error:
+            told = _json({"error": str(error)}, 401)
+            told.headers["WWW-Authenticate"] = "Bearer"
+        except NotAllowed as error:
+            told = _json({"error": str(error)}, 403)
         except UsageError as error:
             told = _json({"error": str(error)}, 400)
         except NothingYet as nothing:
@@ -100,6 +107,20 @@ def _kept(answer: Answer) -> Answer:
         return told
 
     return kept
+
+
+def _asking(request: Request) -> Viewer:
+    """Who asks: a program with a token, or who is signed in with this browser. Raises SignedOut or NotAllowed.
+
+    A server without sign-in asks nobody.
+    """
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if not access.on() or kind.casefold() != "bearer":
+        return data.viewer_of(access.of_cookies(request.cookies, data.config()))
+    found = data.viewer_with(token.strip())
+    if found is None:
+        raise SignedOut("this token is not known, has expired or was taken back: `vsm token add NAME` makes one")
+    return found
 
 
 def _json(told: Any, status: int = 200) -> Response:

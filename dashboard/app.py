@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import data, filters, frame, memory, parts, turns
+from dashboard import data, filters, frame, memory, parts, sign_in, turns
 
 VIEWS = Path(__file__).parent / "views"
 PAGES = (
@@ -23,16 +23,21 @@ ICON = str(Path(__file__).parent / "static" / "icon.svg")
 # Before the navigation: a page's own icon, as that of the tab, would be fetched from a foreign host.
 st.set_page_config(page_icon=ICON, layout="wide")
 st.logo(ICON, size="medium")
+entered = sign_in.entered()
 page = st.navigation(
     [
         st.Page(VIEWS / f"{name}.py", title=title, icon=icon, url_path=path or None, default=not path, help=question)
         for name, title, icon, path, question in PAGES
     ],
-    position="top",
+    position="hidden" if isinstance(entered, Exception) else "top",
 )
 st.set_page_config(page_title=f"{page.title} · Value stream")
 frame.dress()
+if isinstance(entered, Exception):
+    sign_in.closed(entered)
+    st.stop()
 filters.arrive(page.url_path)
+sign_in.line(entered)
 try:
     with turns.turn() as come, data.one_look():
         if come:

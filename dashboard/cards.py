@@ -77,7 +77,7 @@ def along(drawn: Drawn, key: str) -> None:
             for kind, mime in FILES.items():
                 st.download_button(
                     kind.upper(),
-                    partial(pictures.written, drawn, kind),
+                    data.exported(f"{drawn.title}, {kind}", partial(pictures.written, drawn, kind)),
                     pictures.file_name(drawn, kind),
                     mime,
                     on_click="ignore",

@@ -5,6 +5,7 @@ version, the configuration's text and the filters. What comes out is shared betw
 must not be changed.
 """
 
+import logging
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -18,17 +19,19 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from dashboard import harvest
+from dashboard import access, harvest
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.charts.catalogue import drawn as drawing
 from dashboard.charts.entry import AHEAD, ITEMS, Asked, Drawn
 from dashboard.harvest import Harvest
+from vsm import access as rules
+from vsm import audit, figures, journal, pipeline, store, tokens
 from vsm import board as boards
 from vsm import config as configuration
-from vsm import figures, journal, pipeline, store
 from vsm import measure as measuring
 from vsm import path as paths
 from vsm import report as reports
+from vsm.access import ANYBODY, Viewer
 from vsm.config import Config, Level
 from vsm.deployed import applications
 from vsm.errors import UsageError
@@ -38,6 +41,7 @@ from vsm.findings import findings
 from vsm.measure import Measures
 from vsm.metrics.compare import Comparison, compare
 from vsm.metrics.figure import Figure
+from vsm.of_streams import only
 from vsm.pipeline import Flow
 from vsm.scope import Scope, instant, window
 from vsm.side_by_side import Row, against, measured_against, named, side_by_side
@@ -47,7 +51,8 @@ STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashb
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
 T = TypeVar("T")
 Written = tuple[int, int, str]  # the version of what people wrote down
-Key = tuple[str, int, tuple[int, int], str]  # the store, its file, its version, the configuration
+# The store, its file, its version, the configuration, and the streams that may be seen (None: all).
+Key = tuple[str, int, tuple[int, int], str, tuple[str, ...] | None]
 
 
 @dataclass
@@ -120,6 +125,77 @@ def config() -> Config:
     return _loaded(str(found), (at.st_ino, at.st_mtime_ns, at.st_size))
 
 
+def viewer() -> Viewer:
+    """Who looks. Raises SignedOut where that is nobody, and NotAllowed for whom this is not meant for."""
+    try:
+        configured = config()
+    except UsageError:
+        if access.on():
+            raise
+        return ANYBODY  # what is wrong is said by whoever needs the configuration
+    return access.viewer(configured, datetime.now(UTC))
+
+
+def viewer_of(claims: access.Claims) -> Viewer:
+    """Whom the provider says this of. Raises as `viewer` does."""
+    with access.as_claimed(claims):
+        return viewer()
+
+
+def viewer_with(token: str) -> Viewer | None:
+    """The program that has a token; None for one that is wrong, has expired or was taken back."""
+    place = url()
+    file = _file(place)
+    if file is None:
+        return None
+    found = tokens.known(_engine(place, file), token, datetime.now(UTC))
+    return None if found is None else rules.of_token(config(), found.name, found.role, found.streams)
+
+
+def sign_in_address() -> str:
+    """Where browsers find this dashboard; empty without sign-in, or while the configuration cannot be read."""
+    try:
+        told = config().sign_in
+    except UsageError:
+        return ""
+    return "" if told is None else told.address
+
+
+def note_down(who: str, what: str, about: str | None, once_since: datetime | None = None) -> None:
+    """Write down what somebody did that is no edit; with `once_since` unless it is since then.
+
+    Where the store does not take it, the server's log has it.
+    """
+    place = url()
+    file = _file(place)
+    try:
+        if file is not None and not (once_since and audit.done_since(_engine(place, file), who, what, once_since)):
+            audit.add(_engine(place, file), who, what, about, now=datetime.now(UTC))
+    except (store.DBAPIError, UsageError) as error:
+        said = getattr(error, "orig", error)
+        logging.getLogger("dashboard").warning("not in the audit log: %s, %s, %s (%s)", who, what, about, said)
+
+
+def exported(about: str, make: Callable[[], T]) -> Callable[[], T]:
+    """Makes a file when it is asked for, for who looks now; where people sign in it is written down who took what."""
+    if not access.on():
+        return make
+
+    def made() -> T:
+        who = viewer()
+        file = make()
+        note_down(who.name, "export", about)
+        return file
+
+    return access.bound(made)
+
+
+def audited(most: int) -> pd.DataFrame:
+    """Who did what, newest first. Raises NotAllowed for who is no editor of all streams."""
+    viewer().must_edit(None)
+    return audit.entries(_opened(), most=most)
+
+
 def known() -> Known:
     """What there is to choose from. Raises NothingYet, or UsageError for a store or configuration that cannot be used."""
     key, configured = _key()
@@ -187,7 +263,7 @@ _compared: dict[int, dict[str, tuple["weakref.ref[Figure]", Comparison]]] = {}
 
 def notes(choice: Choice) -> pd.DataFrame:
     """What people wrote down of a stream or of all, oldest first."""
-    return _of_stream(journal.notes(_opened()), choice)
+    return _of_stream(_seen_of(journal.notes(_opened())), choice)
 
 
 def drawn(name: str, choice: Choice, stream: str | None = None, ahead: int = AHEAD, items: int = ITEMS) -> Drawn:
@@ -237,44 +313,44 @@ def pack(choice: Choice, charts: tuple[str, ...], kind: str, people: bool) -> by
 def add_note(text: str, first: date, last: date | None, stream: str | None, kind: str = "note") -> None:
     """Write down what happened on a day, or from one day to another. Raises ValueError with a sentence."""
     at, until = _day(first), None if last is None else _day(last, end=True)
-    with _written() as engine:
+    with _written("note.add", stream, text) as engine:
         journal.add_note(engine, text, at, until=until, stream=stream, kind=kind, now=datetime.now(UTC))
 
 
 def remove_note(key: int) -> None:
     """Take a note back."""
-    with _written() as engine:
+    with _taken_back("note.remove", journal.notes, key) as engine:
         journal.remove_note(engine, key)
 
 
 def experiments(choice: Choice) -> pd.DataFrame:
     """What was or is tried in a stream or in all, oldest first."""
-    return _of_stream(journal.experiments(_opened()), choice)
+    return _of_stream(_seen_of(journal.experiments(_opened())), choice)
 
 
 def add_experiment(title: str, hypothesis: str, metric: str, first: date, last: date | None, stream: str | None) -> None:
     """Write down what is tried from a day on. Raises ValueError with a sentence."""
     began, ended, now = _day(first), None if last is None else _day(last, end=True), datetime.now(UTC)
-    with _written() as engine:
+    with _written("experiment.add", stream, title) as engine:
         journal.add_experiment(engine, title, hypothesis, metric, began, ended_at=ended, stream=stream, now=now)
 
 
 def end_experiment(key: int, last: date) -> None:
     """Say on which day an experiment ended."""
     at = _day(last, end=True)
-    with _written() as engine:
+    with _taken_back("experiment.end", journal.experiments, key) as engine:
         journal.end_experiment(engine, key, at)
 
 
 def remove_experiment(key: int) -> None:
     """Take an experiment back."""
-    with _written() as engine:
+    with _taken_back("experiment.remove", journal.experiments, key) as engine:
         journal.remove_experiment(engine, key)
 
 
 def hand_steps(stream: str) -> pd.DataFrame:
     """The steps of a stream that no system records."""
-    told = journal.hand_steps(_opened())
+    told = _seen_of(journal.hand_steps(_opened()))
     return told[told["stream"] == stream]
 
 
@@ -282,32 +358,32 @@ def add_hand_step(
     stream: str, name: str, behind: str | None, wait: float, work: float, accurate: float | None, by: str
 ) -> None:  # fmt: skip
     """Write down a step that no system records. Raises ValueError with a sentence."""
-    with _written() as engine:
+    with _written("hand step.add", stream, name) as engine:
         journal.add_hand_step(engine, stream, name, behind, wait, work, accurate, by=by, now=datetime.now(UTC))
 
 
 def remove_hand_step(key: int) -> None:
     """Take a step by hand back."""
-    with _written() as engine:
+    with _taken_back("hand step.remove", journal.hand_steps, key) as engine:
         journal.remove_hand_step(engine, key)
 
 
 def future_states(stream: str) -> pd.DataFrame:
     """The future states of a stream that were kept, oldest first."""
-    told = journal.future_states(_opened())
+    told = _seen_of(journal.future_states(_opened()))
     return told[told["stream"] == stream]
 
 
 def add_future_state(stream: str, name: str, drawn: dict[str, Any], holds_from: date | None, by: str) -> int:
     """Keep a future state and give its id. Raises ValueError with a sentence."""
     target = None if holds_from is None else _day(holds_from)
-    with _written() as engine:
+    with _written("future state.add", stream, name) as engine:
         return journal.add_future_state(engine, stream, name, drawn, target, by=by, now=datetime.now(UTC))
 
 
 def remove_future_state(key: int) -> None:
     """Take a future state back."""
-    with _written() as engine:
+    with _taken_back("future state.remove", journal.future_states, key) as engine:
         journal.remove_future_state(engine, key)
 
 
@@ -393,6 +469,8 @@ def harvests() -> pd.DataFrame:
     if look is not None and look.harvests is not None:
         return look.harvests
     found = store.harvests(_opened())
+    if viewer().streams is not None:  # a source's name, scope and errors may speak of other streams
+        found = found.assign(source=found["kind"], scope=None, error=None)
     if look is not None:
         look.harvests = found
     return found
@@ -401,7 +479,7 @@ def harvests() -> pd.DataFrame:
 def news() -> tuple[int, int] | None:
     """What changes when facts have changed, and not when a harvest only begins; None while there is no store or no answer."""
     try:
-        (_, file, (_, changed), _), _ = _key()
+        (_, file, (_, changed), *_), _ = _key()
     except (NothingYet, UsageError):
         return None
     return file, changed
@@ -430,12 +508,18 @@ def harvesting() -> Harvest | None:
 
 def begin_harvest() -> None:
     """Start a harvest of every source. Raises UsageError with a sentence where that cannot be."""
+    who = viewer()
+    who.must_edit(None)
     harvest.begin(url(), os.environ.get(CONFIG))
+    note_down(who.name, "harvest.start", None)
 
 
 def stop_harvest() -> None:
-    """Ask the running harvest to end."""
+    """Ask the running harvest to end. Raises UsageError for who may not."""
+    who = viewer()
+    who.must_edit(None)
     harvest.stop(url())
+    note_down(who.name, "harvest.stop", None)
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -454,16 +538,38 @@ def _opened() -> store.Engine:
     return _engine(place, file)
 
 
+def _seen_of(told: pd.DataFrame) -> pd.DataFrame:
+    """What was written down of the streams that may be seen; what is of all streams is for who may see them all."""
+    streams = viewer().streams
+    return told if streams is None else told[told["stream"].isin(streams)]
+
+
 @contextmanager
-def _written() -> Iterator[store.Engine]:
-    """The store to write into. Raises ValueError with a sentence where it does not take what is written."""
-    look = _look.get()
+def _written(what: str, stream: str | None, about: str | None = None) -> Iterator[store.Engine]:
+    """The store to write into, for editors; what they did is written down, too.
+
+    Raises ValueError with a sentence where the store does not take it, or who looks may not.
+    """
+    who, look = viewer(), _look.get()
+    who.must_edit(stream)
     if look is not None:
         look.written = None
     try:
-        yield _opened()
+        engine = _opened()
+        yield engine
+        told = " · ".join(filter(None, (stream, about)))
+        audit.add(engine, who.name, what, told, now=datetime.now(UTC))
     except store.DBAPIError as error:
         raise ValueError(f"the store does not take it now ({error.orig})") from None
+
+
+@contextmanager
+def _taken_back(what: str, told: Callable[[store.Engine], pd.DataFrame], key: int) -> Iterator[store.Engine]:
+    """The same for what is there already: it is of the stream that it was written down of."""
+    rows = told(_opened())
+    stream = next((one for one in rows.loc[rows["id"] == key, "stream"] if isinstance(one, str)), None)
+    with _written(what, stream, f"number {key}") as engine:
+        yield engine
 
 
 def _day(day: date, end: bool = False) -> datetime:
@@ -495,6 +601,7 @@ def _key() -> tuple[Key, Config]:
 def _seen() -> tuple[Key, Config]:
     """The key as it is now."""
     place, configured = url(), config()
+    allowed = viewer().allowed  # before anything is told of the store
     file = _file(place)
     if file is None:
         raise NothingYet(f"There is no store at {place} yet.")
@@ -504,7 +611,7 @@ def _seen() -> tuple[Key, Config]:
         raise _unread(place, error) from None
     if version[0] == 0:
         raise NothingYet(f"The store at {_engine(place, file).url} holds nothing yet.")
-    return (place, file, version, configured.model_dump_json()), configured
+    return (place, file, version, configured.model_dump_json(), allowed), configured
 
 
 def _unread(place: str, error: Exception) -> UsageError:
@@ -533,8 +640,18 @@ def _facts(place: str, file: int, version: tuple[int, int]) -> store.Facts:
     return store.facts(_engine(place, file))
 
 
+def _flow(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+    """Everything that is derived, of the streams that may be seen."""
+    return _whole((*key[:4], None), configured, level, now) if key[4] is None else _part(key, configured, level, now)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _part(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+    return only(_whole((*key[:4], None), _configured, level, now), frozenset(key[4] or ()))
+
+
 @st.cache_resource(max_entries=3, show_spinner="2 of 3: linking tickets, changes and deployments, and following each item …")
-def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+def _whole(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     engine = _engine(*key[:2])
     try:
         facts, harvested = _facts(*key[:3]), store.filled_at(store.harvests(engine))

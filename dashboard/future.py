@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, dialogs, fields, map_state, parts, theme
+from dashboard import data, dialogs, fields, map_state, parts, rights, theme
 from dashboard import map as drawing
 from dashboard.fields import Typed
 from dashboard.map.groups import PLANNED, grouped
@@ -80,7 +80,7 @@ def _draft(stream: str) -> None:
     st.dataframe(beside(before, steps), hide_index=True, key=f"totals_{stream}", alt="Today and the future state")
     _unknown(steps)
     with st.container(horizontal=True):
-        dialogs.opener("Keep it", f"keep_{stream}", ":material/save:", type="primary")
+        dialogs.opener("Keep it", f"keep_{stream}", ":material/save:", type="primary", **rights.opening())
         dialogs.opener("Add a step", f"new_{stream}", ":material/add:")
         st.button("Throw it away", key=f"drop_{stream}", on_click=_drop, args=(stream,), icon=":material/delete:")
     dialogs.shown(f"new_{stream}", "A new step", _new, stream, names)
@@ -239,7 +239,8 @@ def _listed(row: dict[str, Any], zone: str) -> None:
         shown = str(row["id"]) in st.query_params.get_all(SHOWN)
         label, to = ("Hide", None) if shown else ("Show", row["id"])
         st.button(label, key=f"show_future_{row['id']}", on_click=_show, args=(to,), type="tertiary")
-        st.button("Take back", key=f"forget_future_{row['id']}", on_click=_forget, args=(row["id"],), type="tertiary")
+        back = {"on_click": _forget, "args": (row["id"],), "type": "tertiary"}
+        st.button("Take back", key=f"forget_future_{row['id']}", **back, **rights.editing())
 
 
 def _dated(row: dict[str, Any], zone: str) -> str:

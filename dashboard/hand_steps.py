@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, dialogs, fields, parts, theme
+from dashboard import data, dialogs, fields, parts, rights, theme
 from dashboard.fields import Typed
 from dashboard.map.model import Stage
 from vsm.future import Step, totals
@@ -20,7 +20,7 @@ WHAT = (
 def button(stream: str, names: Sequence[str]) -> None:
     """Opens the dialog. `names`: the stages of the map and the steps that are there already."""
     key = f"hand_{stream}"
-    dialogs.opener("Add a step that no system records", key, ":material/add:", type="tertiary")
+    dialogs.opener("Add a step that no system records", key, ":material/add:", type="tertiary", **rights.opening())
     dialogs.shown(key, "A step that no system records", form, stream, names)
 
 
@@ -68,7 +68,8 @@ def panel(stage: Stage, row: dict[str, object]) -> None:
             f"{theme.duration(stage.wait)} waiting and {theme.duration(stage.work)} of work{accurate}: estimated {stage.estimate}."
         )
         st.markdown(parts.text(said))
-        st.button("Take it back", key=f"hand_back_{row['id']}", on_click=data.remove_hand_step, args=(row["id"],), type="tertiary")
+        back = {"on_click": data.remove_hand_step, "args": (row["id"],), "type": "tertiary"}
+        st.button("Take it back", key=f"hand_back_{row['id']}", **back, **rights.editing())
 
 
 def sums(steps: Sequence[Step]) -> str:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 NAMES = "VSM_HOST_NAMES"  # the environment by which `vsm dashboard --host-name` hands over its own
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-PROBED = frozenset({"/_stcore/health", "/health", "/ready"})  # by address, from whoever watches the server; they tell no data
+PROBED = frozenset({"/_stcore/health", "/healthz", "/readyz"})  # by address, from whoever watches the server; they tell no data
 HIDDEN = "/_stcore/agent/"  # Streamlit's interface for programs, off and behind no door of ours
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, theme
+from dashboard import data, rights, theme
 from dashboard.harvest import Harvest
 from dashboard.words import local, text
 from vsm.errors import UsageError
@@ -31,6 +31,8 @@ def panel() -> None:
 
 
 def _panel(was_running: bool) -> None:
+    if data.viewer().streams is not None:
+        return  # what sources read, and what was wrong with it, may be of streams that are not shown
     found, sources = data.harvesting(), _sources()
     if was_running and not (found and found.running):
         st.rerun()  # the whole page, with what has come
@@ -56,7 +58,9 @@ def _sources() -> tuple[str, ...]:
 def _offer(sources: tuple[str, ...], again: bool) -> None:
     named = sources[0] if len(sources) == 1 else f"{', '.join(sources[:-1])} and {sources[-1]}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        asked = st.button("Harvest again" if again else "Harvest now", icon=":material/sync:", key="begin_harvest")
+        asked = st.button(
+            "Harvest again" if again else "Harvest now", icon=":material/sync:", key="begin_harvest", **rights.editing()
+        )
         st.caption(text(f"Reads what is new in {named}. It goes on when this page is closed."))
     if asked:
         try:
@@ -73,7 +77,7 @@ def _runs(found: Harvest) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f":material/sync: **A harvest runs**, for {found.seconds:.0f} s so far.", width="content")
-        if st.button("Stop it", icon=":material/stop_circle:", key="stop_harvest"):
+        if st.button("Stop it", icon=":material/stop_circle:", key="stop_harvest", **rights.editing()):
             data.stop_harvest()
             st.toast("It ends with the page that it is at. What it has saved stays.")
     if not found.sources:

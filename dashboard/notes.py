@@ -5,7 +5,7 @@ from datetime import date
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, rights
 from dashboard.data import Choice
 from dashboard.words import text
 
@@ -22,7 +22,7 @@ def tried(action: Callable[..., None], *values: object) -> None:
 
 def add_button(choice: Choice, last: date) -> None:
     """Opens a dialog for a dated note; `last` is the window's last day."""
-    if st.button("Add a note", icon=":material/edit:", type="tertiary", key="add_note"):
+    if st.button("Add a note", icon=":material/edit:", type="tertiary", key="add_note", **rights.editing()):
         st.dialog("Write down what happened", icon=":material/edit:")(_dialog)(choice, last)
 
 
@@ -40,7 +40,7 @@ def form(choice: Choice, last: date) -> None:
         on = st.date_input("On", value=last, key="dialog_on", format="YYYY-MM-DD")
         until = st.date_input("Until (where it lasted)", value=None, key="dialog_until", format="YYYY-MM-DD")
         kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="dialog_kind")
-        kept = st.form_submit_button("Keep it", icon=":material/edit:")
+        kept = st.form_submit_button("Keep it", icon=":material/edit:", **rights.editing())
     if kept:
         try:
             data.add_note(said, on or last, until, choice.stream, kind)

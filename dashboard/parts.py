@@ -10,13 +10,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from dashboard import data, filters, frame, live, notes, tables, theme
+from dashboard import data, filters, frame, live, notes, rights, tables, theme
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.link_component import copy_link
 from dashboard.words import dated
 from dashboard.words import day as day
 from dashboard.words import local as local
 from dashboard.words import text as text
+from vsm.access import NotAllowed, SignedOut
 from vsm.errors import UsageError
 from vsm.measure import Measures
 from vsm.metrics.compare import Comparison
@@ -61,6 +62,7 @@ def freshness(known: Known, choice: Choice, measures: Measures, question: str) -
     share = coverage.values["value"]
     with st.container(horizontal=True, vertical_alignment="center", key="freshness", gap="xsmall"):
         frame.on_paper(_chosen(known, choice, measures))
+        rights.left_out()
         st.badge(f"Data as of {text(local(known.now, known.zone))} ({text(known.zone)})", icon=":material/schedule:", color="gray")
         icon = ":material/sync_problem:" if known.stale else ":material/sync:"
         st.badge(_last_read(known), icon=icon, color="orange" if known.stale else "gray")
@@ -159,6 +161,9 @@ def no_rows(known: Known, choice: Choice, measures: Measures) -> None:
 def failed(error: Exception) -> None:
     """Something is broken: a sentence with a number that is in the log, too."""
     if isinstance(error, FragmentHandledException):  # a part of the page that has said so itself
+        return
+    if isinstance(error, SignedOut | NotAllowed):  # in a callback, or since the page was drawn
+        st.warning(text(str(error)), icon=":material/lock:")
         return
     number = secrets.token_hex(4)
     logging.getLogger("dashboard").error("error %s", number, exc_info=error)
@@ -293,7 +298,7 @@ def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
         st.caption(f"The first {MOST_ROWS:,} of {len(rows):,} rows. The CSV has all of them.")
     st.download_button(
         "These rows as CSV",
-        lambda: tables.csv(rows),
+        data.exported(name, lambda: tables.csv(rows)),
         f"{tables.file_name(name)}.csv",
         "text/csv",
         on_click="ignore",

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard import api, data, hooks, ready, warm
+from dashboard import api, data, hooks, ready, sign_in, warm
+from dashboard.door import Door
 from dashboard.headers import Headers
 from dashboard.hosts import Hosts
 from dashboard.limits import Limits
@@ -47,6 +48,7 @@ app = st.App(
     Path(__file__).parent / "app.py",
     lifespan=lifetime,
     routes=[*api.routes(), *hooks.routes(), *ready.routes()],
-    middleware=[Middleware(Headers), Middleware(Hosts, configured=hosts), Middleware(Limits)],
+    middleware=[Middleware(Headers), Middleware(Hosts, configured=hosts), Middleware(Limits), Middleware(Door)],
+    secrets=sign_in.secrets(),
     on_script_error=broken,
 )

@@ -30,7 +30,7 @@ def section(choice: Choice, charts: Sequence[str]) -> None:
             with st.container(key=f"pack_{kind}_card", gap="xsmall"):
                 st.download_button(
                     label,
-                    partial(data.pack, choice, tuple(charts), kind, people),
+                    data.exported(f"{whose}.{kind}", partial(data.pack, choice, tuple(charts), kind, people)),
                     f"{whose}.{kind}",
                     mime,
                     on_click="ignore",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from vsm.audit import HERE
@@ -58,7 +58,7 @@ def viewer(config: Config, claims: Mapping[str, Any], now: datetime) -> Viewer:
         raise SignedOut("vsm.toml has no [sign_in] any more: whoever runs the dashboard must start it again")
     if claims.get("is_logged_in") is not True:
         raise SignedOut("This is shown to people who have signed in.")
-    at = _signed_in(claims.get("iat"), now)
+    at = signed_in(claims.get("iat"), now.tzinfo)
     if at is None or now - at >= timedelta(hours=sign_in.hours) or at - now > FUTURE:
         raise SignedOut("You signed in too long ago: sign in again.")
     email = str(claims.get("email") or "").strip().casefold()
@@ -90,12 +90,12 @@ def of_token(config: Config, name: str, role: str, streams: frozenset[str] | Non
     return Viewer(f"token {name}", role == "editor", None if streams is None else streams & known)
 
 
-def _signed_in(told: Any, now: datetime) -> datetime | None:
+def signed_in(told: Any, zone: tzinfo | None) -> datetime | None:
     """When the provider told who somebody is (its claim iat, seconds since 1970)."""
     if isinstance(told, bool) or not isinstance(told, int | float):
         return None
     try:
-        return datetime.fromtimestamp(told, now.tzinfo)
+        return datetime.fromtimestamp(told, zone)
     except (OverflowError, ValueError, OSError):
         return None
 

@@ -26,6 +26,14 @@ def add(engine: Engine, who: str, what: str, about: str | None, *, now: datetime
         connection.execute(table_of(AuditEntry).insert().values(at=now, who=who[:LONGEST], what=what, about=told))
 
 
+def done_since(engine: Engine, who: str, what: str, since: datetime) -> bool:
+    """Whether somebody's doing something is written down since an instant."""
+    table = table_of(AuditEntry)
+    asked = sa.select(sa.exists().where(table.c.who == who[:LONGEST], table.c.what == what, table.c.at >= since))
+    with engine.connect() as connection:
+        return bool(connection.scalar(asked))
+
+
 def entries(engine: Engine, since: datetime | None = None, most: int | None = None) -> "pd.DataFrame":
     """at, who, what, about (missing: nothing to add), newest first: from an instant on, at most so many."""
     import pandas as pd

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, live, parts, tables, theme
+from dashboard import audit_section, data, live, parts, tables, theme
 from dashboard.parts import Tile
 from vsm.definitions import definitions
 
@@ -75,6 +75,8 @@ st.markdown(
         )
     )
 )
+
+audit_section.section()
 
 st.header("Definitions", anchor=False)
 told = pd.DataFrame(definitions(), columns=["group", "metric", "definition", "more"])

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import beside, cards, data, parts, path_dialog, take_along, theme
+from dashboard import beside, cards, data, parts, path_dialog, rights, take_along, theme
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.notes import KINDS, tried
 from vsm.errors import UsageError
@@ -82,7 +82,8 @@ def note(row: dict[str, Any], number: str = "") -> None:
         of = "" if pd.isna(row["stream"]) else f" · {row['stream']}"
         what = KINDS.get(row["kind"], row["kind"])
         st.markdown(parts.text(f"{number}{parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
-        st.button("Take back", key=f"forget_{row['id']}", on_click=tried, args=(data.remove_note, row["id"]), type="tertiary")
+        back = {"on_click": tried, "args": (data.remove_note, row["id"]), "type": "tertiary"}
+        st.button("Take back", key=f"forget_{row['id']}", **back, **rights.editing())
 
 
 for place, row in enumerate(notes[inside].to_dict("records"), start=1):
@@ -100,7 +101,7 @@ with st.form("new_note", border=True):
         on = st.date_input("On", value=last, key="note_on")
         until_day = st.date_input("Until (where it lasted)", value=None, key="note_until")
         kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="note_kind", width=240)
-    if st.form_submit_button("Keep it", icon=":material/edit:"):
+    if st.form_submit_button("Keep it", icon=":material/edit:", **rights.editing()):
         written("note", ["note_text"], data.add_note, text, on or last, until_day, choice.stream, kind)
     refused("note")
 
@@ -139,12 +140,10 @@ for row in data.experiments(choice).to_dict("records"):
         with st.container(horizontal=True):
             if pd.isna(row["ended_at"]):
                 ended = f"It ended on {parts.day(measures.scope.end, zone)}"
-                st.button(
-                    ended, key=f"end_{row['id']}", on_click=tried, args=(data.end_experiment, row["id"], last), type="tertiary"
-                )
-            st.button(
-                "Take back", key=f"forget_x_{row['id']}", on_click=tried, args=(data.remove_experiment, row["id"]), type="tertiary"
-            )
+                end = {"on_click": tried, "args": (data.end_experiment, row["id"], last), "type": "tertiary"}
+                st.button(ended, key=f"end_{row['id']}", **end, **rights.editing())
+            back = {"on_click": tried, "args": (data.remove_experiment, row["id"]), "type": "tertiary"}
+            st.button("Take back", key=f"forget_x_{row['id']}", **back, **rights.editing())
 with st.form("new_experiment", border=True):
     st.subheader("Try something", anchor=False)
     title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")
@@ -153,7 +152,7 @@ with st.form("new_experiment", border=True):
         metric = st.selectbox("The number that should tell", list(METRICS), format_func=called, key="x_metric")
         start = st.date_input("From", value=last, key="x_from")
         end = st.date_input("Until (where it ended)", value=None, key="x_until")
-    if st.form_submit_button("Begin", icon=":material/science:"):
+    if st.form_submit_button("Begin", icon=":material/science:", **rights.editing()):
         written(
             "experiment", ["x_title", "x_hypothesis"],
             data.add_experiment, title, hypothesis, metric, start or last, end, choice.stream,

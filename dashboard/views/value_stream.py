@@ -105,8 +105,9 @@ def files(name: str, told: drawing.MapModel, one: Measures, by_hand: list[drawin
         "CSV": ("text/csv", lambda: map_picture.csv(one.stages, by_hand, changes.get(name))),
     }
     for label, (mime, data_of) in make.items():
+        made = data.exported(f"map {name}, {label}", data_of)
         st.download_button(
-            label, data_of, f"{tables.file_name(f'map {name}')[:80]}.{label.lower()}", mime, on_click="ignore", type="tertiary",
+            label, made, f"{tables.file_name(f'map {name}')[:80]}.{label.lower()}", mime, on_click="ignore", type="tertiary",
             icon=":material/download:", key=f"file_{label}_{name}", help=f"This map as {label}",
         )  # fmt: skip
 
