@@ -90,6 +90,10 @@ def _tables(connection: sa.Connection) -> dict[str, sa.Table]:
     """Our tables as they are in a database, which may be of an older version."""
     found = sa.MetaData()
     found.reflect(connection, only=[name for name in sa.inspect(connection).get_table_names() if name in _ours()])
+    for table in found.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, sa.JSON):
+                column.type.none_as_null = True  # nothing is nothing, and not JSON's null
     return {table.name: table for table in found.sorted_tables}
 
 

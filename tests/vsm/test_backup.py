@@ -13,6 +13,7 @@ from typing import Any
 
 import alembic.command
 import alembic.config
+import pandas as pd
 import pytest
 
 from vsm import backup, cli, models, store, store_copy
@@ -238,3 +239,25 @@ def test_the_backup_of_an_old_store_comes_back_as_a_new_one(tmp_path: Path) -> N
     assert made.version == store_copy.version_of(tmp_path / "vsm.db") == store.KNOWN[0], "a backup only reads"
     backup.restore(tmp_path / "b.zip", f"sqlite:///{tmp_path}/new.db", at=AT)
     assert store_copy.version_of(tmp_path / "new.db") == store.VERSION
+
+
+def test_a_store_goes_from_one_kind_of_database_to_another_and_back(tmp_path: Path, kept: str) -> None:
+    """From SQLite into either, and out of it again: every row of every table is what it was, and new rows find their place."""
+    backup.backup(filled(tmp_path / "laptop.db", 7), tmp_path / "first.zip", at=AT)
+    if kept.startswith("sqlite"):
+        (tmp_path / "vsm.db.key").unlink(missing_ok=True)
+    backup.restore(tmp_path / "first.zip", kept, at=AT, force=True)
+    with store.opened(kept) as engine, store.opened(f"sqlite:///{tmp_path}/laptop.db") as laptop:
+        there, here = store.facts(engine), store.facts(laptop)
+        assert there.counts() == here.counts()
+        pd.testing.assert_frame_equal(there.tickets, here.tickets)
+        assert store.begin_harvest(engine, "jira", "jira", "all", at=AT) > 1, "an id that is free"
+    with pytest.raises(UsageError, match="already"):
+        backup.restore(tmp_path / "first.zip", kept, at=AT)
+    made = backup.backup(kept, tmp_path / "second.zip", at=AT)
+    assert (made.rows["tickets"], made.rows["raw_records"], made.rows["cursors"]) == (7, 1, 1)
+    backup.restore(tmp_path / "second.zip", f"sqlite:///{tmp_path}/back.db", at=AT)
+    back, first = held(tmp_path / "back.db"), held(tmp_path / "laptop.db")
+    assert {name: rows for name, rows in back.items() if name != "harvests"} == {
+        name: rows for name, rows in first.items() if name != "harvests"
+    }
