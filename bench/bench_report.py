@@ -1,12 +1,11 @@
 """The whole report, from a SQLite store to its document, against a bare stable sort of as long a log in the same run.
 
-A made-up line of 100,000 tickets (about 1.4 million events), and with VSM_BENCH_LONG=1 of a million, in a store of
-some 3 GB that is written first. Each report is made once by a process of its own, which also tells its peak memory.
+Made-up lines of 100,000 tickets (about 1.4 million events) and of a million, whose store of some 3 GB is written first.
+Each report is made once by a process of its own, which also tells its peak memory.
 `python bench/bench_report.py FILE` prints where the time goes for a store that is there (CPU seconds).
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -28,7 +27,7 @@ Figure = dict[str, Any]
 def figures() -> list[Figure]:
     """The measured figures: name, value, peer, ratio and limit."""
     found = []
-    for tickets in (SMALL, LARGE) if os.environ.get("VSM_BENCH_LONG") else (SMALL,):
+    for tickets in (SMALL, LARGE):
         log = bench_flow.synthetic(tickets)
         (floor,) = bench_flow.taking_turns(lambda log=log: bench_flow.bare(log))
         del log
