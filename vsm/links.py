@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from vsm.applications import applied, placed
 from vsm.changes import Changes, changes
 from vsm.config import Config
 from vsm.deployed import Deployed, deployed
-from vsm.frames import among, looked_up, no_text, places, plain, text, times
+from vsm.frames import Codes, among, looked_up, no_text, places, plain, text, times
 from vsm.history import NONE, keys
 from vsm.incidents import noticed, set_apart
 from vsm.levels import USUAL, Families
@@ -46,6 +47,28 @@ class Links:
     unplaced_changes: pd.DataFrame
     incidents: pd.DataFrame
     excluded_incidents: pd.DataFrame
+
+    @cached_property
+    def _counting(self) -> tuple[Codes, Codes, Codes]:
+        """Of each of an item's changes its row and the number of the application that counts (NONE: any); each deployment's."""
+        about, deployed = self.changes, self.deployments["application"].array
+        names = pd.Index(deployed.unique())
+        number = places(pd.Series(deployed), names)
+        known = pd.concat([self.deployment_changes, self.settled_changes], ignore_index=True)
+        run, row = places(known["deployment"], self.deployments["id"]), places(known["change"], about["change"])
+        repository = pd.factorize(about["repository"])[0] + 1  # a missing one is 0
+        from_where = np.zeros((int(repository.max(initial=0)) + 1) * len(names), dtype="bool")
+        from_where[repository[row] * len(names) + number[run]] = True
+        row = places(self.item_changes["change"], about["change"])
+        item = places(self.item_changes["item"], self.items["item"])
+        # An application that nothing is deployed as has the number NONE, and so has what is missing: neither counts.
+        counts = np.full(len(row), NONE)
+        for application in (about["application"].array.take(row), self.items["application"].array.take(item)):
+            named = places(pd.Series(application), names)
+            there = named != NONE
+            there[there] = from_where[repository[row[there]] * len(names) + named[there]]
+            counts = np.where(there, named, counts)
+        return row, counts, number
 
 
 def link(facts: Facts, config: Config, people: People) -> Links:
@@ -159,27 +182,13 @@ def arrivals(linked: Links, brought: pd.DataFrame) -> pd.DataFrame:
     Several applications may be deployed from one repository. An item's own application is what
     counts, else its change's own, where that is deployed from the change's repository; else any.
     """
-    about, deployed = linked.changes, linked.deployments["application"].array
-    known = pd.concat([linked.deployment_changes, linked.settled_changes], ignore_index=True)
-    run, row = places(known["deployment"], linked.deployments["id"]), places(known["change"], about["change"])
-    repository = pd.factorize(about["repository"])[0] + 1  # a missing one is 0
-    names = pd.Index(deployed.unique())
-    from_where = np.zeros((int(repository.max(initial=0)) + 1) * len(names), dtype="bool")
-    from_where[repository[row] * len(names) + places(pd.Series(deployed.take(run)), names)] = True
-    row = places(linked.item_changes["change"], about["change"])
-    some = pd.DataFrame({"row": places(brought["change"], about["change"]), "deployment": brought["deployment"]})
-    pairs = linked.item_changes[["item", "change"]].assign(row=row).merge(some, on="row")
-    row = pairs.pop("row").to_numpy()
-    # An application that nothing is deployed as has the number NONE, and so has what is missing: neither counts.
-    counts = np.full(len(pairs), NONE)
-    item = places(pairs["item"], linked.items["item"])
-    for application in (about["application"].array.take(row), linked.items["application"].array.take(item)):
-        number = places(pd.Series(application), names)
-        there = number != NONE
-        there[there] = from_where[repository[row[there]] * len(names) + number[there]]
-        counts = np.where(there, number, counts)
-    mine = places(pd.Series(deployed.take(places(pairs["deployment"], linked.deployments["id"]))), names)
-    return pairs[(counts == NONE) | (counts == mine)].reset_index(drop=True)
+    run = places(brought["deployment"], linked.deployments["id"])
+    some = pd.DataFrame({"deployment": brought["deployment"], "mine": linked._counting[2][run]})
+    some["row"] = places(brought["change"], linked.changes["change"])
+    row, counts, _ = linked._counting
+    pairs = linked.item_changes[["item", "change"]].assign(row=row, counts=counts).merge(some, on="row")
+    mine = (pairs["counts"] == NONE) | (pairs["counts"] == pairs["mine"])
+    return pairs.loc[mine, ["item", "change", "deployment"]].reset_index(drop=True)
 
 
 def _change_builds(facts: Facts, made: Changes) -> pd.DataFrame:
