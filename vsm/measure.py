@@ -42,6 +42,7 @@ from vsm.pipeline import Flow, StreamFlow
 from vsm.presets import Definition
 from vsm.scope import Scope
 from vsm.workflow import Workflow
+from vsm.working_time import micro
 
 NAMES = ("stage", "actor", "team", "entered_from", "kind_in")  # columns of visits: few names in many rows
 T = TypeVar("T")
@@ -165,22 +166,17 @@ def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Defini
     """
     chosen = _streams(told, scope)
     pool = ThreadPoolExecutor(1) if ahead else None
+    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))), pool)
     try:
-        return _measured(told, chosen, scope, policy, definition, pool)
+        return _measured(shared, chosen, scope, definition)
     finally:
         if pool is not None:
             pool.shutdown(wait=False)  # what is begun goes on while the rest is asked for
 
 
-def _measured(
-    told: Flow,
-    chosen: tuple[StreamFlow, ...],
-    scope: Scope,
-    policy: Policy,
-    definition: Definition,
-    pool: ThreadPoolExecutor | None,
-) -> Measures:
-    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))), pool)
+def _measured(shared: "_Shared", chosen: tuple[StreamFlow, ...], scope: Scope, definition: Definition) -> Measures:
+    """The measures of some streams, each by itself and all of them together."""
+    told = shared.flow
     parts = {one.name: _stream(shared, one, scope) for one in chosen}
     if len(chosen) == 1:
         (whole,) = parts.values()
@@ -253,7 +249,8 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
     levered = shared.later(lambda: lever(recent, line, items, scope, calendar, zone))
     sent_back = rework.rework(visits, items, scope)
     measures = _measures(shared, (one,), scope_of, items, visits, sent_back)
-    by_stage = stages.stages(recent, line, scope, calendar, zone)
+    queue = stages.waits(recent, line, micro(scope.end))
+    by_stage = stages.stages(recent, line, scope, calendar, zone, queue)
     table = by_stage
     read = None if policy == "vsm" else _read(one, items, measures.visits, told)
     if read is not None:
@@ -271,7 +268,7 @@ def _stream(shared: _Shared, one: StreamFlow, scope: Scope) -> Measures:
         cumulative=cumulative.cumulative(one.visits, items, line, scope, zone)
         if read is None
         else policies.cumulative_flow(read, scope, policy),
-        constraint=constraint.constraint(recent, line, items, scope, calendar, zone, table),
+        constraint=constraint.constraint(recent, line, items, scope, calendar, zone, table, queue),
         graph=stream.graph(by_stage, moves, accurate),
         _levered=levered,
         _moved=moved,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from vsm.frames import TIME, among, looked_up, recoded
+from vsm.frames import TIME, among, kept, looked_up, recoded
 from vsm.metrics.figure import Figure, definition, percentiles
 from vsm.metrics.flow import left_out, place_of
 from vsm.metrics.stages import NEVER, Codes
@@ -65,7 +65,7 @@ def blocked(visits: pd.DataFrame, items: pd.DataFrame, changes: pd.DataFrame, sc
     before it was in any stage, or after it was done, an item is not blocked: nothing was to flow.
     """
     start, end = micro(scope.start), micro(scope.end)
-    visits = visits[place_of(items, visits["item"]) >= 0].reset_index(drop=True)
+    visits = kept(visits[["item", "stage", "queued", "left"]], place_of(items, visits["item"]) >= 0).reset_index(drop=True)
     begin, left = micros(visits["queued"]), micros(visits["left"])
     begin, until = np.maximum(begin, start), np.where(left == NOT_A_TIME, end, np.minimum(left, end))
     spans = flags(changes, items)

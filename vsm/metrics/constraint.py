@@ -104,7 +104,7 @@ def _greatest(values: Floats, among: Mask) -> Floats:
 
 def constraint(
     visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
-    table: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None, queue: Waits | None = None,
 ) -> Constraint:  # fmt: skip
     """The last stage with capacity for which work waits about as often as anywhere while its people are as loaded as any.
 
@@ -119,9 +119,10 @@ def constraint(
     shows a queue, or people have several items in work at the same time, an estimate: the stage that has
     the most often more inside than its departures grow with (departures at a rate of μ × min(inside, m),
     m of the greatest likelihood); without "ready" statuses work may then wait in the status of the stage
-    before, and what waits for the first stage cannot be seen. `table`: `stages` of these visits, where it is known.
+    before, and what waits for the first stage cannot be seen. `table`: `stages` of these visits, and
+    `queue`: their `waits`, where they are known.
     """
-    found = _found(visits, line, items, scope, calendar, zone)
+    found = _found(visits, line, items, scope, calendar, zone, queue)
     table = stages(visits, line, scope, calendar, zone) if table is None else table
     evidence = _evidence(visits, line, table, found.queue, found.rule.can, found.people, scope)
     works = np.array([stage.has_capacity for stage in line], dtype=bool)
@@ -153,13 +154,14 @@ class _Found:
 
 
 def _found(
-    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo
-) -> _Found:
+    visits: pd.DataFrame, line: "Sequence[Stage]", items: pd.DataFrame, scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
+    queue: Waits | None = None,
+) -> _Found:  # fmt: skip
     hours = working_hours(visits, scope, zone) if calendar is None else calendar
     n = int(finished(items, scope).sum())
     works = np.array([stage.has_capacity for stage in line], dtype=bool)
     seen = works & np.array(shows_queue(line), dtype=bool)
-    queue = waits(visits, line, micro(scope.end))
+    queue = waits(visits, line, micro(scope.end)) if queue is None else queue
     edges = window_edges(visits, scope, WEEK)
     can = capacity(visits, line, queue, edges, hours, zone)
     people = at_work(visits, line, edges, hours, zone)

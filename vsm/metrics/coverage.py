@@ -20,7 +20,8 @@ def changes_deployed(changes: pd.DataFrame, deployment_changes: pd.DataFrame, de
     """Share of the changes merged in the window that were in production by its end."""
     merged = changes[scope.holds(changes["merged_at"])]
     finish = deployments[["id", "finished_at"]].rename(columns={"id": "deployment", "finished_at": "deployed_at"})
-    first = deployment_changes.merge(finish, on="deployment").sort_values("deployed_at", kind="stable").drop_duplicates("change")
+    first = deployment_changes[among(deployment_changes["change"], merged["change"])].merge(finish, on="deployment")
+    first = first.sort_values("deployed_at", kind="stable").drop_duplicates("change")
     rows = merged[["change", "title", "repository", "application", "merged_at", "url"]].merge(first, on="change", how="left")
     rows["hours"] = hours(rows["deployed_at"] - rows["merged_at"])
     there = rows["deployment"].notna()

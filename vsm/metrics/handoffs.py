@@ -54,8 +54,8 @@ def steps(visits: pd.DataFrame, to: Mask | None = None) -> pd.DataFrame:
     """
     before = visit_before(visits)
     second = np.flatnonzero((before >= 0) if to is None else (before >= 0) & to)
-    old = visits.iloc[before[second]].reset_index(drop=True)
-    new = visits.iloc[second].reset_index(drop=True)
+    asked = visits[["item", "stage", "position", "queued", "started", "finished", "left", "actor", "team"]]
+    old, new = (asked.iloc[rows].reset_index(drop=True) for rows in (before[second], second))
     people = old["actor"].notna() & new["actor"].notna()
     teams = old["team"].notna() & new["team"].notna()
     person_changed = people & (old["actor"] != new["actor"])

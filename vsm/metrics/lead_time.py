@@ -5,10 +5,11 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from vsm.config import Dora
-from vsm.frames import among
+from vsm.frames import among, places
 from vsm.metrics.figure import Figure, definition, hours, nearest_rank, no_rows, percentiles
 from vsm.metrics.production import day, many, reasoned, span, successful, weekly_hours, why_none
 from vsm.people import is_bot
@@ -166,13 +167,15 @@ def changes_of(
 
 
 def _live(changes: pd.DataFrame, deployments: pd.DataFrame, deployment_changes: pd.DataFrame) -> pd.DataFrame:
-    """Each change that is in production, with the first deployment that brought it there (deployment, deployed_at)."""
-    about = successful(deployments)[["id", "started_at", "finished_at"]]
-    about = about.rename(columns={"id": "deployment", "finished_at": "deployed_at"})
-    first = deployment_changes[["deployment", "change", "rule", "strength"]].merge(about, on="deployment")
-    first = first[among(first["change"], changes["change"])]
-    first = first.sort_values(["deployed_at", "deployment"], kind="stable").drop_duplicates("change")
-    return first.sort_values(["deployed_at", "change"], kind="stable", ignore_index=True)
+    """Each change that is in production, with the first deployment that brought it there; oldest first."""
+    good = successful(deployments)  # oldest first: so which brought a change first is the smallest place
+    place, change = places(deployment_changes["deployment"], good["id"]), places(deployment_changes["change"], changes["change"])
+    pairs = np.flatnonzero((place >= 0) & (change >= 0))
+    pairs = pairs[np.argsort(place[pairs], kind="stable")]
+    pairs = pairs[~pd.Series(change[pairs]).duplicated().to_numpy()]
+    brought = good.iloc[place[pairs]][["started_at", "finished_at"]].set_axis(["started_at", "deployed_at"], axis=1)
+    first = deployment_changes[["deployment", "change", "rule", "strength"]].iloc[pairs].reset_index(drop=True)
+    return pd.concat([first, brought.reset_index(drop=True)], axis=1)
 
 
 def _about(live: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:

@@ -159,7 +159,8 @@ def expected_visits(visits: pd.DataFrame, items: pd.DataFrame, scope: Scope) -> 
     """
     closed = (finished(items, scope) | (scope.holds(items["cancelled_at"]) & items["done_at"].isna())).to_numpy()
     place = place_of(items, visits["item"])
-    mine = visits[(place >= 0) & closed[place]].reset_index(drop=True) if len(items) else visits.head(0)
+    asked = visits[["item", "stage", "position", "seq"]]
+    mine = asked[(place >= 0) & closed[place]].reset_index(drop=True) if len(items) else asked.head(0)
     order = mine.drop_duplicates("stage").sort_values("position")[["stage", "position"]].reset_index(drop=True)
     code, before = pd.Index(order["stage"]).get_indexer(pd.Index(mine["stage"])), visit_before(mine)
     size, number = len(order), mine["item"].nunique()

@@ -151,13 +151,17 @@ def observed_from(visits: pd.DataFrame, scope: Scope) -> pd.Timestamp:
     return scope.start if pd.isna(first) else min(max(scope.start, first), scope.end)
 
 
-def stages(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo) -> pd.DataFrame:
+def stages(
+    visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
+    queue: "Waits | None" = None,
+) -> pd.DataFrame:  # fmt: skip
     """One row a stage, in map order: how long visits wait and are worked on (hours), what is inside, what comes and goes.
 
     Wait, work and dwell are of the visits that left in the window; dwell_total is the hours that all
     visits, open ones too, spent here within the window, so that wip_mean = dwell_total ÷ the window's hours.
     queue_share: how much of the working time something was waiting here (`queued_hours`), from the
     first record on; over_limit: how much of the window there was more inside than wip_limit allows.
+    `queue`: the `waits` of these visits as known at the window's end, where somebody has told them.
     """
     told = split(visits, line)
     code = stage_codes(visits, line)
@@ -185,7 +189,7 @@ def stages(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar
         arrivals=count(arrived),
         departures=count(gone),
         rework_visits=count(arrived & (told["kind_in"] == "back").to_numpy(dtype=bool, na_value=False)),
-        queue_share=queue_shares(visits, line, scope, calendar, zone),
+        queue_share=queue_shares(visits, line, scope, calendar, zone, queue),
         people=np.array([stage.people for stage in line], dtype="float64"),
         team=pd.Series([stage.team for stage in line], dtype="str"),
         has_capacity=np.array([stage.has_capacity for stage in line], dtype=bool),
@@ -252,13 +256,17 @@ def shows_queue(line: "Sequence[Stage]") -> list[bool]:
     return [shown or handed_on for shown, handed_on in zip(_queues(line), closes, strict=True)]
 
 
-def queue_shares(visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo) -> Floats:
+def queue_shares(
+    visits: pd.DataFrame, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo,
+    queue: "Waits | None" = None,
+) -> Floats:  # fmt: skip
     """The share of working time in which something waits for each stage; NaN where a queue cannot be seen."""
     edges = np.array([micro(observed_from(visits, scope)), micro(scope.end)])
     open_hours = float(np.diff(worked(edges, calendar, zone))[0])
     if not len(visits) or open_hours <= 0:
         return np.full(len(line), np.nan)
-    shares = queued_hours(waits(visits, line, int(edges[1])), len(line), edges, calendar, zone)[:, 0] / open_hours
+    queue = waits(visits, line, int(edges[1])) if queue is None else queue
+    shares = queued_hours(queue, len(line), edges, calendar, zone)[:, 0] / open_hours
     return np.where(shows_queue(line), shares, np.nan)
 
 
