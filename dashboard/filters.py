@@ -1,6 +1,8 @@
 """The one filter line, the same on every page and all of it in the URL."""
 
 from datetime import date
+from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -10,7 +12,7 @@ STREAMS, TEAMS, APPLICATIONS = "All streams", "All teams", "All applications"
 DATES = "Dates"
 PERIODS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
 KEYS = ("stream", "team", "period", "dates", "compare", "application", "level")
-PAGE, KEPT = "page_shown", "filters_of_the_page_before"
+PAGE, KEPT, BROUGHT = "page_shown", "filters_of_the_page_before", "filters_brought_along"
 TEXTS = ("stream", "team", "period", "application", "level")  # filters that are in the URL as they are chosen
 DEFAULT, LONGEST = "26 weeks", "52 weeks"
 # Options are their own ids in the URL; what each means is said beside it.
@@ -23,7 +25,7 @@ LEVELS_SAID = (
 
 def line(known: Known) -> Choice:
     """Draw the filters and give what was chosen. Options are their own ids, so that the URL stays what it says."""
-    _bring_along(known)
+    st.session_state[BROUGHT] = _bring_along(known)
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         stream = st.selectbox("Value stream", [STREAMS, *known.streams], key="stream", bind="query-params", width=220)
         team = st.selectbox("Team", [TEAMS, *known.teams], key="team", bind="query-params", width=180)
@@ -65,16 +67,30 @@ def arrive(page: str) -> None:
         st.session_state[KEPT] = (page, asked)
 
 
-def _bring_along(known: Known) -> None:
-    """What was chosen on the page before. Streamlit forgets what a pasted link said at the first switch of page."""
+def brought_along() -> str:
+    """What the address should say after a switch of page, which has emptied it; nothing where it says all."""
+    told: list[tuple[str, str]] = []
+    for name, value in st.session_state.get(BROUGHT, {}).items():
+        if name == "dates":
+            told += [(name, day.isoformat()) for day in value]
+        elif value not in (STREAMS, TEAMS, APPLICATIONS, DEFAULT, "As configured", True):
+            told.append((name, "false" if value is False else value))
+    return urlencode(told)
+
+
+def _bring_along(known: Known) -> dict[str, Any]:
+    """Put what was chosen on the page before into the filters, and give it.
+
+    Streamlit forgets what a pasted link said at the first switch of page.
+    """
     page, kept = st.session_state.get(KEPT, (None, {}))
     if page == st.session_state.get(PAGE):
-        return
+        return {}
     there = {"stream": (STREAMS, *known.streams), "team": (TEAMS, *known.teams), "application": (APPLICATIONS, *known.applications)}
     there |= {"period": (*PERIODS, DATES), "level": tuple(LEVELS)}
-    for key, value in kept.items():
-        if key not in st.query_params and value in there.get(key, (value,)):
-            st.session_state[key] = value
+    brought = {key: value for key, value in kept.items() if key not in st.query_params and value in there.get(key, (value,))}
+    st.session_state.update(brought)
+    return brought
 
 
 def _dates(known: Known) -> tuple[date | None, date | None]:

@@ -15,7 +15,15 @@ _CSS = """
 """
 # Without a secure address a browser lets no page write to the clipboard: then the link is shown to be copied by hand.
 _JS = """
-export default function ({ parentElement }) {
+export default function ({ data, parentElement }) {
+  // Streamlit empties the address at a switch of page and may lose what the server says of it: it is written once that is over.
+  clearTimeout(parentElement.telling);
+  if (data.query) parentElement.telling = setTimeout(() => {
+    const address = new URL(window.location.href);
+    const there = new Set(address.searchParams.keys());
+    for (const [name, value] of new URLSearchParams(data.query)) if (!there.has(name)) address.searchParams.append(name, value);
+    if (address.href !== window.location.href) window.history.replaceState(window.history.state, "", address);
+  }, 500);
   const button = parentElement.querySelector(".copy");
   const said = parentElement.querySelector(".said");
   const usual = "Copy link";
@@ -35,7 +43,7 @@ export default function ({ parentElement }) {
 _component = st.components.v2.component("copy_link", html=_HTML, css=_CSS, js=_JS)
 
 
-def copy_link() -> None:
-    """Show the button."""
+def copy_link(query: str = "") -> None:
+    """Show the button; `query`: what the address should say, too."""
     with st.container(width="content", key="copy_link"):
-        _component(key="copy_link_button")
+        _component(key="copy_link_button", data={"query": query})

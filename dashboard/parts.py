@@ -78,7 +78,7 @@ def freshness(known: Known, choice: Choice, measures: Measures, question: str) -
             st.page_link("views/data.py", label=TRUST, icon=":material/arrow_forward:", width="content")
         if question not in (TRUST, MEETING):
             notes.add_button(choice, measures.scope.end.tz_convert(known.zone).date())
-        copy_link()
+        copy_link(filters.brought_along())
 
 
 def _chosen(known: Known, choice: Choice, measures: Measures) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from programs import Program, free_port
@@ -134,8 +135,7 @@ def test_a_note_written_in_the_dialog_is_on_the_retrospectives_page(screen):
     assert window.wrong() == []
 
 
-def test_filters_of_a_pasted_link_survive_switches_of_page(screen):
-    """What is chosen stays chosen; the address bar tells it again only after the next choice (the button copies all of it)."""
+def test_filters_of_a_pasted_link_survive_switches_of_page_and_stand_in_every_address(screen, place):
     window = screen()
     page = window.open("/delivery?period=13+weeks&compare=false")
     for link, question in (("Flow", "How long does work take"), ("Delivery", "Are changes small, fast and safe?")):
@@ -144,6 +144,9 @@ def test_filters_of_a_pasted_link_survive_switches_of_page(screen):
         settle(page)
         assert page.locator(".st-key-period button[aria-checked=true]").all_inner_texts() == ["13 weeks"]
         assert not page.get_by_label("Compare with the period before").is_checked()
+        page.wait_for_function('() => location.search.includes("period=13")', timeout=10_000)
+        assert parse_qs(urlsplit(page.url).query) == {"period": ["13 weeks"], "compare": ["false"]}
+    assert "created with a default value" not in (place / "log").read_text()
 
 
 def test_two_days_in_a_link_are_the_window(screen):
