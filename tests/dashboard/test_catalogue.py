@@ -17,7 +17,8 @@ from dashboard.charts.entry import Asked, Drawn
 from dashboard.charts.spec import frame, with_rows
 from vsm import config, measure, pipeline, store
 from vsm.measure import Measures
-from vsm.metrics.figure import nearest_rank
+from vsm.metrics.cumulative import DONE
+from vsm.metrics.figure import Figure, nearest_rank
 from vsm.scope import Scope
 
 ROOT = Path(__file__).parents[2]
@@ -178,7 +179,6 @@ SAME: dict[str, Callable[[pd.DataFrame, dict, int], tuple]] = {
     "path_to_recovery": lambda rows, values, n: (dict(zip(rows["part"], rows["mean"], strict=True)), means(rows, values)),
     "batch_size": lambda rows, values, n: (rows["n"].sum(), n),
     "fail_rate_by_month": lambda rows, values, n: (rows["n"].sum(), n),
-    "cumulative_flow": lambda rows, values, n: (rows["items"].is_monotonic_increasing, rows["items"].is_monotonic_increasing),
     "cycle_time": lambda rows, values, n: (
         [len(rows), *percentiles(rows, "hours", 50, 85, 95)], [n, *(values[p] for p in ("p50", "p85", "p95"))]),
     "ageing_wip": lambda rows, values, n: (
@@ -195,6 +195,71 @@ SAME: dict[str, Callable[[pd.DataFrame, dict, int], tuple]] = {
 
 def means(rows, values):
     return {part: values[f"{part}: mean"] for part in rows["part"]}
+
+
+def by(rows, *keys):
+    return rows.set_index(list(keys)).sort_index()
+
+
+def surest(rows, outcome, share, better):
+    """The best outcome that at least a share of the futures reaches, for each promise."""
+    return [better(rows.loc[rows[share] >= sure, outcome]) for sure in (0.5, 0.85, 0.95)]
+
+
+def promises(figure):
+    return [figure.values[name] for name in ("p50", "p85", "p95")]
+
+
+# What the rows of the chart say, and what the rows behind its figure add up to.
+BEHIND: dict[str, Callable[[pd.DataFrame, Figure], tuple]] = {
+    "ranking": lambda rows, figure: (
+        by(rows, "stage"), by(figure.rows, "stage")[["queue_share", "load"]].rename(columns={"queue_share": "queue"})),
+    "lever": lambda rows, figure: (by(rows, "stage"), by(figure.rows, "stage")[["cut", "low", "high"]]),
+    "waste": lambda rows, figure: (
+        by(rows, "class").query("hours > 0"),
+        figure.rows[figure.rows["class"].isin(rows["class"])].groupby("class")
+        .agg(hours=("hours", "sum"), items=("item", "nunique")).query("hours > 0")),
+    "handoffs": lambda rows, figure: (
+        by(rows, "from", "to")[["n"]],
+        figure.rows.groupby(["from_team", "to_team"]).agg(n=("item", "size")).rename_axis(["from", "to"])),
+    "stage_dwell": lambda rows, figure: (
+        by(rows, "stage"),
+        figure.rows.dropna(subset=["left"]).groupby("stage")["dwell"].agg(
+            dwell_p50=lambda dwell: nearest_rank(dwell, 0.5), dwell_p85=lambda dwell: nearest_rank(dwell, 0.85),
+            dwell_mean="mean", dwell_n="size")),
+    "speed_against_stability": lambda rows, figure: (
+        by(rows, "application")[["hours", "changes"]],
+        figure.rows.groupby("application")["hours"].agg(hours=lambda hours: nearest_rank(hours, 0.5), changes="size")),
+    "forecast_items": lambda rows, figure: (surest(rows, "items", "reach", max), promises(figure)),
+    "forecast_weeks": lambda rows, figure: (surest(rows, "weeks", "within", min), promises(figure)),
+    "constraint_history": lambda rows, figure: (rows["stage"].iloc[-1], figure.rows["stage"].iloc[0]),
+}  # fmt: skip
+
+
+def test_every_chart_is_held_against_its_figure():
+    assert {*SAME, *BEHIND, "cumulative_flow"} == set(names())
+
+
+@pytest.mark.parametrize("stream", ["checkout", "platform"])
+def test_the_outer_lines_of_the_cumulative_flow_count_what_came_in_and_what_was_done(one, asked, stream):
+    told, of = one("cumulative_flow", stream), asked(stream=stream).measures
+    last = told.rows[told.rows["day"] == told.rows["day"].max()].set_index("stage")["items"]
+    came = of.items[of.items["item"].isin(of.visits["item"])]
+
+    assert last.iloc[0] == len(came)
+    assert last[DONE] == came["done_at"].notna().sum()
+
+
+@pytest.mark.parametrize(("name", "stream"), [pair for pair in EVERY if pair[0] in BEHIND])
+def test_the_rows_say_what_the_rows_behind_the_figure_add_up_to(one, name, stream):
+    told = one(name, stream)
+    drawn_rows, behind = BEHIND[name](told.rows, told.figure)
+
+    if isinstance(behind, pd.DataFrame):
+        assert len(behind)
+        pd.testing.assert_frame_equal(drawn_rows, behind, check_dtype=False, check_index_type=False, check_categorical=False)
+    else:
+        assert drawn_rows == behind
 
 
 @pytest.mark.parametrize(("name", "stream"), [pair for pair in EVERY if pair[0] in SAME])
