@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
+from collectors import telling
 from collectors.base import Blocked, Collector, CollectorError, Page, Rows, Tells, Told
 from collectors.credentials import hidden
 from collectors.handles import Handles
@@ -165,8 +168,8 @@ class _Run:
     def _told(self, page: Page, teller: Tells) -> Page:
         """The page with the facts that its raw answers tell, and without any e-mail address."""
         newest = {(resource, key): answer for resource, key, answer in page.raw}
-        raw = [(resource, key, self.who.scrubbed(answer)) for (resource, key), answer in newest.items()]
-        told = merged(teller.told(*one) for one in raw)
+        raw = [(*place, telling.scrubbed(self.who, *place, answer)) for place, answer in newest.items()]
+        told = merged(telling.told(teller, *one) for one in raw)
         facts: Rows = {table: rows for table, rows in told.items() if table.__tablename__ not in teller.fills}
         fill: Rows = {table: rows for table, rows in told.items() if table.__tablename__ in teller.fills}
         return replace(page, raw=raw, facts={**facts, **page.facts}, fill={**fill, **page.fill})
@@ -195,7 +198,7 @@ class _Run:
         """Facts that an earlier answer about the same thing told and this one does not: a moved ticket, a force push."""
         if not isinstance(self.collector, Tells):
             return 0
-        name, tell, gone = self.collector.name, self.collector.told, 0
+        name, tell, gone = self.collector.name, partial(telling.told, self.collector), 0
         said: dict[tuple[str, str], Any] = {(resource, key): answer for resource, key, answer in page.raw}
         asked = _by_resource((resource, key, None) for resource, key in [*said, *page.lost])
         for resource, keys in asked.items():
@@ -287,4 +290,6 @@ def _reason(error: Exception) -> str:
     if (driver := getattr(error, "orig", None)) is not None:
         return f"the store did not take it: {driver}"
     place = traceback.extract_tb(error.__traceback__)[-1]
+    if isinstance(error, telling.MALFORMED) and not isinstance(error, OSError):
+        return f"{telling.refused('what comes next', error)} ({Path(place.filename).name}:{place.lineno})"
     return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno}): a mistake in the program, please report it"

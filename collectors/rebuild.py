@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from collectors import telling
 from collectors.base import Collector, CollectorError, Tells
 from collectors.harvest import key_of, merged
 from vsm import store
@@ -63,7 +64,7 @@ def _told(engine: Any, collector: Any, number: int, now: Callable[[], datetime])
     kept: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     told = changed = 0
     for some in _some(store.raw_records(engine, name)):
-        rows = merged(collector.told(*one) for one in some)
+        rows = merged(telling.told(collector, *one) for one in some)
         with store.transaction(engine) as connection:
             for table, found in rows.items():
                 fill = table.__tablename__ in collector.fills

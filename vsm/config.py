@@ -330,7 +330,7 @@ def parse(text: str, path: Path) -> Config:
     """The configuration that a file's text says. Raises ConfigError."""
     try:
         told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, and tables a thousand deep
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     told["sources"] = _sources(told.get("sources", []), path)
     try:

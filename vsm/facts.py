@@ -130,7 +130,7 @@ def _zone(path: Path) -> ZoneInfo | None:
         return None
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{path}: cannot be read as TOML: {error}") from None
     unknown = sorted(set(told) - {"timezone"})
     if unknown:

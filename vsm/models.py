@@ -515,8 +515,14 @@ class RowError(ValueError):
 
     def __init__(self, table: type[Fact], problems: list[Problem]) -> None:
         self.table, self.problems = table, problems
-        said = "; ".join(f"{p.column}: {p.value!r}, expected {p.expected}" for p in problems)
+        said = "; ".join(f"{p.column}: {_short(p.value)}, expected {p.expected}" for p in problems)
         super().__init__(f"{table.__tablename__}: {said}")
+
+
+def _short(value: Any) -> str:
+    """A value as it is shown in a sentence; a source may tell one of megabytes."""
+    text = repr(value[:100] if isinstance(value, str) else value)
+    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 def validate(table: type[Fact], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -607,6 +613,12 @@ def _border(table: type[Fact]) -> type[BaseModel]:
 
 
 def _problem(table: type[Fact], error: Any, row: Mapping[str, Any]) -> Problem:
+    if not error["loc"]:  # of the row as a whole: a name in it is no text
+        return Problem(
+            "",
+            ", ".join(map(ascii, row)),
+            f"names of columns that are UTF-8; {table.__tablename__} has {', '.join(columns(table))}",
+        )
     column = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         return Problem(column, row.get(column), f"no such column; {table.__tablename__} has {', '.join(columns(table))}")

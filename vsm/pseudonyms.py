@@ -26,6 +26,7 @@ from vsm.store import Facts
 LETTERS = "bcdfghjklmnpqrstvwxz"  # no vowels: no name is a word by chance
 USUAL_BRANCHES = {"main", "master", "trunk", "develop", "development", "staging", "production"}
 CUT_SHORT = re.compile(r'(?:Revert|Reapply) "')  # a quoted title that never ends
+DEEPEST = 50  # reverts of reverts that are told as such: no history has more
 HOT = re.compile(rf"(?<![a-z]){HOTFIX}", re.I)
 HOT_BRANCH = re.compile(rf"(?:^|/){HOTFIX}", re.I)
 HOT_TITLE = re.compile(rf"^\W*(?:[a-z]\w*-\d+\W+)?{HOTFIX}", re.I)
@@ -137,14 +138,16 @@ class Pseudonyms:
         keys = "".join(f"{self.ticket(key)}-" for key in self._keys(name))
         return first + hot + keys + "branch_" + self._letters("branch", name, 10)
 
-    def title(self, text: str) -> str:
+    def title(self, text: str, depth: int = 0) -> str:
         """A title or a subject on one line: what links of it, and a word that stands for the rest."""
+        if depth == DEEPEST:
+            return "text_" + self._letters("text", text, 12)
         if quoted := QUOTED.match(text):
             rest, number = text[quoted.end() :], NUMBER.search(text)
             more = [self.ticket(key) for key in self._keys(rest)] + ([f"(#{number[1]})"] if number and number[0] in rest else [])
-            return " ".join([f'{quoted["how"]} "{self.title(quoted["title"])}"', *more])
+            return " ".join([f'{quoted["how"]} "{self.title(quoted["title"], depth + 1)}"', *more])
         if cut := CUT_SHORT.match(text):
-            return cut[0] + self.title(text[cut.end() :])
+            return cut[0] + self.title(text[cut.end() :], depth + 1)
         parts = ["hotfix"] if HOT_TITLE.search(text) else []
         parts += [self.ticket(key) for key in self._keys(text)]
         if merged := re.search(MERGED_BRANCH, text):

@@ -110,14 +110,17 @@ def _changes_of(every: pd.DataFrame, commits: pd.DataFrame, some: pd.DataFrame) 
     return [of_commit.get(one) for one in plain(asked)]
 
 
+REVERTS = re.compile(r'(?:Revert ")+')
+
+
 def takes_back(subject: str) -> bool:
     """Whether a subject says that something is taken back; a revert of a revert brings it again.
 
     >>> [takes_back(said) for said in ('Revert "Sort"', 'Revert "Revert "Sort""', 'Revert "Reapply "Sort""', 'Reapply "Sort"')]
     [True, False, True, False]
     """
-    rest = subject.removeprefix('Revert "')
-    return rest != subject and not takes_back(rest)
+    told = REVERTS.match(subject)
+    return told is not None and len(told[0]) // len('Revert "') % 2 == 1
 
 
 def _brings_again(subject: str | None) -> bool:
