@@ -9,10 +9,11 @@ there are no indexes beside the keys.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, create_model
@@ -21,7 +22,7 @@ from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, String, U
 from sqlmodel import Field, SQLModel
 
 from vsm.rows import RESULTS as RESULTS
-from vsm.rows import SELDOM_TOLD, Kind, Shape
+from vsm.rows import SELDOM_TOLD, Kind, Shape, written
 
 SEPARATOR = "\x1f"  # between the parts of a key that is kept as one text
 ESCAPE = "\x1e"  # before what would be taken for a separator within a part
@@ -550,6 +551,26 @@ def shape(table: type[Fact]) -> Shape:
 def uid(table: type[Fact], row: Mapping[str, Any]) -> str:
     """A row's key as one text, for tables of which a part of the key may be missing."""
     return SEPARATOR.join(_part(row[name]) for name in table.key_columns)
+
+
+def uids(table: type[Fact], found: Mapping[str, Sequence[Any]]) -> list[str]:
+    """What `uid` makes of many rows, given column by column; times may be given as `written`."""
+    return list(map(SEPARATOR.join, zip(*(_parts(found[name], kind(table, name)) for name in table.key_columns), strict=True)))
+
+
+def _parts(values: Sequence[Any], what: Kind) -> Sequence[str]:
+    if what == "text":
+        there = [value or "" for value in values] if None in values else values
+        text = "".join(there)
+        if SEPARATOR not in text and ESCAPE not in text:
+            return there
+    elif what == "time" and values and (isinstance(values[0], str) or {*map(type, values)} == {datetime}):
+        times: Sequence[Any] = values if isinstance(values[0], str) else written(values)
+        if None not in times and (times is values or {*map(attrgetter("tzinfo"), values)} == {UTC}):
+            # As isoformat() has them, all in one text.
+            text = "\0".join(times) + "\0"
+            return text.replace("\0", "+00:00\0").replace(" ", "T").replace(".000000+", "+").split("\0")[:-1]
+    return [_part(value) for value in values]
 
 
 def _part(value: Any) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from vsm.errors import StoreError
-from vsm.models import TABLES, Fact, columns, shape, uid
+from vsm.models import TABLES, Fact, columns, shape, uid, uids
 from vsm.rows import Shape, written
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between attempts 
 # The server ends or begins, or two writers were in each other's way: what was tried is as if it had never been.
 PASSING = {"57P01", "57P02", "57P03", "40P01", "40001", "25P03", "08000", "08003", "08006"}
 DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
-ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}  # the first one first
 
 
 # Reaching it. ------------------------------------------------------------------------------------
@@ -235,8 +235,7 @@ def save_columns(connection: Connection, shape: Shape, found: Mapping[str, Seque
     }
     count = len(found[shape.key[0]])
     if "uid" in table.model_fields:
-        keys = zip(*(found[name] for name in shape.key), strict=True)
-        told["uid"] = [short(uid(table, dict(zip(shape.key, key, strict=True)))) for key in keys]
+        told["uid"] = [short(key) for key in uids(table, found)]
     told["origin"] = [origin] * count
     return merge(connection, table, told, fill)
 
@@ -261,8 +260,7 @@ def merge(connection: Connection, fact: type[Fact], told: Mapping[str, Sequence[
     try:
         cursor.execute(_made(name))
         with cursor.copy(_copied(name, tuple(told))) as copy:
-            for block in _blocks(told):
-                copy.write(block)
+            copy.write(_block(told))
         cursor.execute(_merged(fact, tuple(told), fill))
         return int(cursor.rowcount)
     except psycopg.Error as error:  # as SQLAlchemy would have raised it
@@ -305,10 +303,10 @@ def _copied(name: str, names: tuple[str, ...]) -> str:
     return f"COPY new_{name} ({columns}) FROM STDIN"
 
 
-def _blocks(told: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+def _block(told: Mapping[str, Sequence[Any]]) -> str:
     """The rows as COPY reads them: a line a row, values with tabs between."""
     columns = [_texts(values) for values in told.values()]
-    yield from (f"{line}\n" for line in map("\t".join, zip(*columns, strict=True)))
+    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 
 def _texts(values: Sequence[Any]) -> Sequence[str]:
@@ -317,8 +315,13 @@ def _texts(values: Sequence[Any]) -> Sequence[str]:
         return [r"\N" if text is None else f"{text}+00" for text in written(values)]
     if isinstance(first, str):
         plain = [value for value in values if value is not None]
-        text = "".join(plain)
-        if any(special in text for special in "\\\t\n\r"):
-            values = [value if value is None else value.translate(ESCAPES) for value in values]
-        return [r"\N" if value is None else value for value in values] if len(plain) < len(values) else values
+        text = "\0".join(plain)  # no value has one
+        if any(special in text for special in ESCAPES):
+            for special, escape in ESCAPES.items():
+                text = text.replace(special, escape)
+            plain = text.split("\0")
+        if len(plain) == len(values):
+            return plain
+        there = iter(plain)
+        return [r"\N" if value is None else next(there) for value in values]
     return [r"\N" if value is None else str(value) for value in values]

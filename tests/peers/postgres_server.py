@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -48,7 +48,8 @@ def programs() -> Path:
 class Postgres:
     """The server: on a socket without a password, on the loopback with one."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = SETTINGS | dict(settings or {})
         self.folder = Path(tempfile.mkdtemp(prefix="vsm-postgres-"))
         self.port, self._names, self._idle = free_port(), count(), list[str]()
         # The server refuses root.
@@ -82,7 +83,11 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = SETTINGS | {"unix_socket_directories": str(self.folder), "listen_addresses": "127.0.0.1", "port": self.port}
+        settings = self._settings | {
+            "unix_socket_directories": str(self.folder),
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+        }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm.models import RESULTS, TABLES, Fact, RowError, Transition, columns, kind, required, uid, validate
+from vsm.models import RESULTS, TABLES, Fact, RowError, Transition, columns, kind, required, uid, uids, validate
+from vsm.rows import written
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 # The tables of the facts folder (docs/facts.md): key · other columns, "?" may be missing.
@@ -152,3 +153,21 @@ PART = st.none() | st.text(st.sampled_from("a\x1e\x1f01"), min_size=1, max_size=
 def test_two_keys_are_one_text_only_if_they_are_equal(first: tuple[str | None, ...], second: tuple[str | None, ...]) -> None:
     one, two = ({"ticket": "A", "at": AT, "from_status": a, "to_status": b} for a, b in (first, second))
     assert (uid(Transition, one) == uid(Transition, two)) == (first == second)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text("a\x1e\x1f01é", min_size=1, max_size=4),
+            st.datetimes(timezones=st.sampled_from([UTC, UTC, timezone(timedelta(hours=2))]), min_value=datetime(2, 1, 1)),
+            st.none() | st.text("a\x1e\x1f", min_size=1, max_size=3),
+        ),
+        max_size=6,
+    )
+)
+def test_keys_of_many_rows_are_those_of_each(rows: list[tuple[str, datetime, str | None]]) -> None:
+    each = [{"ticket": ticket, "at": at, "from_status": status, "to_status": "Done"} for ticket, at, status in rows]
+    found = {name: tuple(row[name] for row in each) for name in Transition.key_columns}
+    assert uids(Transition, found) == [uid(Transition, row) for row in each]
+    if all(row["at"].tzinfo is UTC for row in each):
+        assert uids(Transition, found | {"at": written(found["at"])}) == uids(Transition, found)
