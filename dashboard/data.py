@@ -618,7 +618,7 @@ def _unread(place: str, error: Exception) -> UsageError:
     """Why a store cannot be read, and what to do; without keys and names of accounts."""
     why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     does = "another program holds it: end that, or wait" if "locked" in why else "see that it is there and whole"
-    return UsageError(f"the store {place.rpartition('@')[2]} cannot be read now ({why}): {does}, then load this page again")
+    return UsageError(f"the store {store.shown(place)} cannot be read now ({why}): {does}, then load this page again")
 
 
 def _file(place: str) -> int | None:

@@ -132,8 +132,18 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except Exception as error:
+        return _of_the_rest(error)
+
+
+def _of_the_rest(error: Exception) -> int:
+    """What nobody nearer to it has made a sentence of: a driver of a database, or an output, that gives up in the middle."""
+    if (driver := getattr(error, "orig", None)) is not None:
+        said = " ".join(str(driver).split())
+        return _told(WorkError(f"the store cannot be used now ({said}): try again; what was saved before stays"), 1)
+    if isinstance(error, OSError):
         return _told(WorkError(f"the output cannot be written: {error.strerror or error}"), 1)
+    raise error
 
 
 def say(sentence: str, *, wrong: bool = False, **more: Any) -> None:

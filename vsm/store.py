@@ -114,6 +114,15 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+def shown(url: str) -> str:
+    """A store's URL as it may be shown: without its password, wherever that stands."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return "the store"
+    return str(postgres().settled(parsed) if parsed.get_backend_name() in ("postgresql", "postgres") else parsed)
+
+
 def postgres() -> Any:
     """What is PostgreSQL's own; loaded where a store is there."""
     from vsm import postgres_store

@@ -72,7 +72,7 @@ def test_the_password_may_be_in_the_url_or_in_a_file(
     for place in (spaced, f"{elsewhere}?password={PASSWORD.replace(' ', '%20')}"):
         with store.opened(place) as engine:
             assert keys(engine) == []
-            assert "these" not in f"{engine.url} {engine!r} {postgres_store.about(engine)}"
+            assert "these" not in f"{engine.url} {engine!r} {postgres_store.about(engine)} {store.shown(place)}"
     with pytest.raises(StoreError, match=r"cannot reach the store .*: .*no password supplied"):
         store.open_store(elsewhere)
     file = tmp_path / "pgpass"
@@ -136,6 +136,19 @@ def test_who_may_only_read_reads_and_is_told_so_where_it_writes(postgres: Postgr
             store.open_store(postgres.url(empty, "viewer"))
     finally:
         postgres.run("DROP OWNED BY viewer", database=name)
+
+
+def test_whatever_the_driver_refuses_in_the_middle_is_one_sentence(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(engine: Engine) -> None:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT * FROM what_an_administrator_has_dropped")
+
+    monkeypatch.setattr(store, "harvests", refused)
+    assert cli.run(["report", "--store", url]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('vsm: the store cannot be used now (relation "what_an_administrator_has_dropped" does not exist)')
 
 
 def test_what_the_doctor_says_of_it(url: str, engine: Engine, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
