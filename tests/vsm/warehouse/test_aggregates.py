@@ -29,7 +29,12 @@ SHIFT = Calendar(workdays=("mon", "tue", "thu", "fri"), hours=("08:30", "16:00")
 ONLY_STATUSES = [word for word in WORDS if "." not in word]
 
 
-CASES = [(EVERYTHING, "duckdb"), (STATUSES, "duckdb"), (EVERYTHING, "sqlite")]
+CASES = [
+    (EVERYTHING, "duckdb"),
+    (STATUSES, "duckdb"),
+    (EVERYTHING, "sqlite"),
+    pytest.param((EVERYTHING, "postgresql"), marks=pytest.mark.peer),
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0].name} in {case[1]}")
@@ -37,7 +42,8 @@ def case(request, filled, tmp_path_factory) -> Iterator[tuple[Path, Walk, Workfl
     """A random log followed on both ways, every visit split."""
     workflow, name = request.param
     told, about = log(5, 200, WORDS if workflow is EVERYTHING else ONLY_STATUSES), items(6, 210)
-    engine = connect(f"{name}://{tmp_path_factory.mktemp('engine') / 'events.db'}")
+    file = tmp_path_factory.mktemp("engine") / "events.db"
+    engine = connect(request.getfixturevalue("postgresql_url") if name == "postgresql" else f"{name}://{file}")
     tables = filled(engine, items=about, events=events(told))
     found = walked(tables.events, tables.items, workflow, engine.keep)
     found = Walk(engine.keep(stays.split(found.visits, workflow.stages)), engine.keep(found.items))
@@ -76,7 +82,7 @@ def near(value: float | None) -> str:
     return "None" if value is None else f"{value:.9g}"
 
 
-@pytest.mark.parametrize("scope", [WINDOW, LATE, NONE], ids=["middle", "end", "before"])
+@pytest.mark.parametrize("scope", [WINDOW, NONE], ids=["middle", "before"])
 def test_stages_moves_and_days(both, line, keep, scope: Scope) -> None:
     path, found = both
     lately = in_stage.lately(in_stage.recent(path.visits, path.items, scope), scope)
