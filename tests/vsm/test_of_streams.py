@@ -19,18 +19,23 @@ OURS, THEIRS = "PAY-96", "PLT-253"
 
 
 def _more(folder: Path, table: str, **row: str) -> None:
-    """A row more of a table, as another of the same kind is."""
-    with (folder / f"{table}.csv").open(newline="") as file:
+    """A row more of a table, with the columns that the sample has."""
+    with (SAMPLE / "facts" / f"{table}.csv").open(newline="") as file:
         names = csv.DictReader(file).fieldnames
+    new = not (folder / f"{table}.csv").exists()
     with (folder / f"{table}.csv").open("a", newline="") as file:
-        csv.DictWriter(file, names).writerow({name: row.get(name, "") for name in names})
+        writer = csv.DictWriter(file, names)
+        if new:
+            writer.writeheader()
+        writer.writerow({name: row.get(name, "") for name in names})
 
 
 @pytest.fixture(scope="module")
-def flow(tmp_path_factory):
+def flow(sample_store, tmp_path_factory):
     """The sample, with what could give one stream away to the other: an epic, a change, a tie and words of both."""
     place = tmp_path_factory.mktemp("both")
-    shutil.copytree(SAMPLE / "facts", place / "facts")
+    (place / "facts").mkdir()
+    shutil.copy(sample_store.removeprefix("sqlite:///"), place / "both.db")
     day = "2026-09-0"
     _more(
         place / "facts", "tickets", key="PLT-9000", title="Epic of both", type="Epic", created_at=f"{day}1T08:00:00Z", project="PLT"
