@@ -22,11 +22,12 @@ def section() -> None:
     st.header("Who did what", anchor=False)
     st.caption(
         "Edits, exports, sign-ins, starts of harvests and tokens, newest first. It can be added to and read, nothing else; "
-        "`vsm audit` tells all of it."
+        "the command vsm audit tells all of it."
     )
     zone = data.config().timezone
     shown = told.assign(at=told["at"].dt.tz_convert(zone)).rename(columns=COLUMNS)
-    st.dataframe(shown, hide_index=True, key="audit", alt="Who did what, newest first", placeholder="–")
+    when = {"when": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")}
+    st.dataframe(shown, hide_index=True, column_config=when, key="audit", alt="Who did what, newest first", placeholder="–")
     plain = told.assign(at=told["at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).astype("object").where(told.notna(), None)
     written = data.exported("the audit log", lambda: json.dumps(plain.to_dict("records"), indent=2, ensure_ascii=False))
     st.download_button(

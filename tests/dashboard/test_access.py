@@ -3,8 +3,10 @@
 import shutil
 import threading
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard import access, data, door, harvest
 from dashboard.data import Choice
@@ -247,3 +249,20 @@ def test_every_cache_of_the_door_knows_whose_part_it_holds(place, signed, monkey
         ("pay", "plt"): [({"stream": None, "application": None, "team": None}, ["checkout", "platform"], 1)] * 2,
     }
     assert len(made) <= 1, "what is derived is derived once, whoever looks"
+
+
+def test_the_data_page_tells_editors_who_did_what_and_viewers_nothing_of_it(place, signed):
+    signed("pay", "plt", "edit")
+    data.remove_note(3)
+
+    def heads():
+        app = AppTest.from_file(str(Path(data.__file__).with_name("app.py")), default_timeout=120).run()
+        app.switch_page("views/data.py").run()
+        assert [*app.exception, *app.error] == []
+        return [head.value for head in app.header]
+
+    assert "Who did what" in heads()
+    signed("pay", "plt")
+    assert "Who did what" not in heads()
+    signed(None)
+    assert heads() == []
