@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vsm.errors import ConfigError
+from vsm.secrecy import concealed
 
 HIDDEN = "***"
 _seen: set[str] = set()
@@ -90,7 +91,7 @@ def _keyring(name: str, place: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """A text in which no secret that was ever asked for can be read."""
+    """A text in which no secret that was ever asked for can be read, nor anything that looks like one."""
     for value in sorted(_seen, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
-    return text
+    return concealed(text)

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from collectors.credentials import secret
 from vsm.errors import ConfigError
+from vsm.secrecy import HIDDEN, concealed, is_secret
 
 # An address in a text. The `git` of git@host:path and ssh://git@host/path is nobody's.
 ADDRESS = re.compile(
@@ -71,21 +72,25 @@ class Handles:
         return named[1] if named else None
 
     def scrub(self, text: str) -> str:
-        """The text with every e-mail address in it replaced by its handle.
+        """The text with every e-mail address in it replaced by its handle, and without what looks like a secret.
 
         >>> Handles(b"").scrub("Signed-off-by: Ann <ann@example.org>, see git@example.org:team/shop")
         'Signed-off-by: Ann <mail:fd2828ccc5ff9dddc998>, see git@example.org:team/shop'
         """
+        text = concealed(text)
         if "@" not in text:
             return text
         return ADDRESS.sub(lambda found: self.mail(found[0]), text)
 
     def scrubbed(self, answer: Any) -> Any:
-        """A source's answer with no e-mail address left in any of its texts."""
+        """A source's answer with no e-mail address and no secret left in any of its texts."""
         if isinstance(answer, str):
             return self.scrub(answer)
         if isinstance(answer, Mapping):
-            return {name: self.scrubbed(value) for name, value in answer.items()}
+            return {
+                name: HIDDEN if isinstance(value, str) and value and is_secret(name) else self.scrubbed(value)
+                for name, value in answer.items()
+            }
         if isinstance(answer, (list, tuple)):
             return [self.scrubbed(value) for value in answer]
         return answer

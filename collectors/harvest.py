@@ -162,6 +162,7 @@ class _Run:
     def _page(self, page: Page, number: int) -> None:
         if page.raw and isinstance(self.collector, Tells):
             page = self._told(page, self.collector)
+        page = replace(page, warnings=tuple(self.who.scrub(hidden(one)) for one in page.warnings))
         self.outcome = self.outcome.after(page, *self._saved(page, number))
         self.watcher.page(self.collector.name, page)
 

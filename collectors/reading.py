@@ -194,9 +194,7 @@ class _History:
         self.commits[sha] = Commit(parents.split(), authored, author)
         if authored is None or committed is None:
             return None
-        message = message.strip("\n")
-        if "@" in message:
-            message = self.who.scrub(message)
+        message = self.who.scrub(message.strip("\n"))
         if (claimed := claim(sha, message, committed)) is not None:
             self.claims.append(claimed)
         return sha, parents, authored, committed, author, message.partition("\n")[0].strip(), message

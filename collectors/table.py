@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from collectors.credentials import Secret, Setting, secret, setting
 from vsm.errors import ConfigError
+from vsm.secrecy import concealed
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Table:
         except ValueError:  # a port that is no number
             well = False
         if not well or parts is None:
-            raise ConfigError(f"{self.place('url')}: expected {what}, got {value!r}")
+            raise ConfigError(f"{self.place('url')}: expected {what}, got {concealed(repr(value))}")
         if parts.username or parts.password:
             raise ConfigError(f"{self.place('url')}: no user or password may stand in it; give {secrets}")
         if parts.query or parts.fragment:

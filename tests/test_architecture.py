@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "vsm": {"vsm"},
     "collectors": {
         "collectors",
-        *(f"vsm.{name}" for name in ("models", "store", "sqlite_store", "config", "errors", "cli", "checks", "turn")),
+        *(f"vsm.{name}" for name in ("checks", "cli", "config", "errors", "models", "secrecy", "sqlite_store", "store", "turn")),
     },
     "dashboard": {"dashboard", "vsm"},
 }

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from vsm.errors import UsageError, WorkError
+from vsm.secrecy import concealed
 
 GROUP, EXPORTS = "vsm.commands", "vsm.exports"
 
@@ -157,5 +158,5 @@ def say(sentence: str, *, wrong: bool = False, **more: Any) -> None:
 
 
 def _told(error: Exception, status: int) -> int:
-    say(f"vsm: {error}", wrong=True, status=status)
+    say(f"vsm: {concealed(str(error))}", wrong=True, status=status)
     return status

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from vsm.errors import UsageError
 from vsm.models import Fact, Problem, columns, required
+from vsm.secrecy import concealed
 
 WIDEST = 128 * 2**20  # characters in one cell: the paths of a large commit pass the csv module's own limit of 131,072
 SHOWN = 80  # characters of a wrong value that are shown
@@ -69,7 +70,7 @@ class Row(NamedTuple):
 
 def shown(value: Any) -> str:
     """A value as it is shown in a sentence."""
-    text = "nothing" if value is None else repr(value)
+    text = "nothing" if value is None else concealed(repr(value))
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

@@ -1,0 +1,162 @@
+"""Secrets planted wherever a source or a person may put one: after everything has run, none is in anything that was written."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from asgi import call
+from jenkins_peer import Jenkins
+from starlette.applications import Starlette
+
+from collectors.handles import Handles
+from vsm import cli
+
+ENVIRONMENT = "enV-planted-0451-token-of-the-environment"
+# In the forms in which forges and trackers give them out, each another one; put together so that no scanner takes them for real.
+PLANTED = {
+    "commit": "ghp_" + "Commit0" * 5 + "x",
+    "tag": "glpat-" + "Tag4567890" * 2,
+    "remote": "remote-Password-1",
+    "parameter": "github_pat_" + "Parameter0" * 4,
+    "description": "xoxb-" + "1234567890-Description",
+    "header": "Q2FzZS1zZW5zaXRpdmUtSGVhZGVyLTEyMw==",
+    "field": "nothing tells that this is a secret but its field",
+    "query": "query-Token-1",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJl",
+    "key": "MIIEowIBAAKCAQEAplanted",
+}
+PEM = f"-----BEGIN RSA {'PRIVATE'} KEY-----\n{PLANTED['key']}\n-----END RSA {'PRIVATE'} KEY-----"
+
+
+def git(folder, *arguments):
+    author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "-C", folder, *author, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch, served) -> tuple[Path, Jenkins]:
+    """A folder with a clone and a configured Jenkins that repeat secrets in every text."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    git(shop, "init", "-q")
+    git(shop, "remote", "add", "origin", f"https://ann:{PLANTED['remote']}@forge.example/web/shop.git")
+    git(shop, "commit", "-q", "--allow-empty", "-m", f"Use {PLANTED['commit']} (#1)\n\n{PEM}\n{PLANTED['jwt']}")
+    git(shop, "tag", "-a", "v1.0", "-m", f"with {PLANTED['tag']}")
+    jenkins = Jenkins("ci", ENVIRONMENT)
+    parameters = [
+        {"_class": "x", "name": "ENV", "value": "production"},
+        {"_class": "x", "name": "GITHUB", "value": PLANTED["parameter"]},
+        {"_class": "x", "name": "password", "password": PLANTED["field"], "value": PLANTED["parameter"]},
+    ]
+    told = {"result": "SUCCESS", "timestamp": 1772443800000, "duration": 60000, "building": False, "queueId": 1}
+    said = f"by {PLANTED['description']}, Authorization: Basic {PLANTED['header']}"
+    actions = [{"_class": "hudson.model.ParametersAction", "parameters": parameters}]
+    jenkins.build(
+        "deploy", 1, description=said, displayName=f"#1 {PLANTED['parameter']}", fullDisplayName=said, actions=actions, **told
+    )
+    peer = served(jenkins)
+    (tmp_path / "vsm.toml").write_text(
+        '[[sources]]\nkind = "git"\nname = "shop"\npath = "shop"\nrelease_tags = "v*"\n'
+        f'[[sources]]\nkind = "jenkins"\nname = "ci"\nurl = "{peer.url}"\nuser = "ci"\ntoken = "env:PLANTED_TOKEN"\n'
+        'deploy_jobs = ["deploy"]\ndeploy_parameters = { ENV = "^prod", GITHUB = "." }\napplication = "shop"\n'
+    )
+    monkeypatch.setenv("PLANTED_TOKEN", ENVIRONMENT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VSM_STORE", f"sqlite:///{tmp_path / 'vsm.db'}")
+    monkeypatch.delenv("VSM_CONFIG", raising=False)
+    return tmp_path, jenkins
+
+
+def leaks(text: bytes) -> list[str]:
+    return [name for name, value in {**PLANTED, "environment": ENVIRONMENT}.items() if value.encode() in text]
+
+
+def test_after_a_harvest_and_all_that_reads_it_no_planted_secret_is_anywhere(planted, capfdbinary):
+    place, jenkins = planted
+    assert cli.run(["collect", "--progress", "progress.json"]) == 0
+    jenkins.faults += [(500, {}, f"Authorization: Bearer {ENVIRONMENT} failed for {PLANTED['header']}")] * 9
+    assert cli.run(["doctor"]) in (0, 1)
+    jenkins.faults[:] = [(403, {}, f"the token {ENVIRONMENT} may not, nor {PLANTED['commit']}")]
+    assert cli.run(["collect", "ci", "--full"]) == 1
+    jenkins.faults.clear()
+    assert cli.run(["rebuild"]) == 0
+    for form in ("json", "markdown"):
+        assert cli.run(["report", "--format", form]) == 0
+    assert cli.run(["export", "facts", "facts"]) == 0
+    assert cli.run(["import", "facts", "--store", f"sqlite:///{place / 'again.db'}"]) == 0
+
+    said = b"".join(capfdbinary.readouterr())
+    assert b"forge.example" in b"".join(path.read_bytes() for path in place.glob("vsm.db*"))  # it was read, without its password
+    assert leaks(said) == []
+    ours = [path for path in place.rglob("*") if path.is_file() and "shop/.git" not in str(path)]
+    assert {path.name for path in ours} >= {"vsm.db", "again.db", "progress.json", "commits.csv"}
+    assert {path.name: leaks(path.read_bytes()) for path in ours if leaks(path.read_bytes())} == {}
+
+
+def test_the_interface_tells_none(planted, capfdbinary):
+    from dashboard import api
+
+    cli.run(["collect"])
+    app = Starlette(routes=api.routes())
+    for path in ("/api/v1/report", "/metrics", f"/api/v1/explain/none?access_token={PLANTED['query']}"):
+        assert leaks(call(app, path=path).body) == [], path
+    assert leaks(b"".join(capfdbinary.readouterr())) == []
+
+
+WRONG = {
+    "a url with a password": f'kind = "jenkins"\nurl = "https://ann:{PLANTED["remote"]}@ci.example.org"',
+    "one that is none": f'kind = "jenkins"\nurl = "htps://ann:{PLANTED["remote"]}@ci.example.org"',
+    "a token as it is": f'kind = "github"\nrepositories = ["a/b"]\ntoken = "{PLANTED["commit"]}"',
+    "a password as it is": f'kind = "jira"\nurl = "https://j.example.org"\nprojects = ["A"]\ntoken = "{PLANTED["field"]}"',
+    "a key that is none": f'kind = "jira"\nurl = "https://j.example.org"\nprojects = ["A"]\npasswort = "{PLANTED["field"]}"',
+    "a token for a job": f'kind = "github"\nrepositories = ["{PLANTED["commit"]}"]',
+    "a query for a url": f'kind = "jira"\nprojects = ["A"]\nurl = "https://j.example.org?token={PLANTED["query"]}"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+@pytest.mark.parametrize("command", ["collect", "doctor"])
+def test_a_mistake_in_the_configuration_is_told_without_the_secret(tmp_path, monkeypatch, capfdbinary, mistake, command):
+    monkeypatch.chdir(tmp_path)
+    Path("vsm.toml").write_text(f"[[sources]]\n{WRONG[mistake]}\n")
+    assert cli.run([command, "--store", f"sqlite:///{tmp_path / 'vsm.db'}"]) in (1, 2)
+    said = b"".join(capfdbinary.readouterr())
+    assert said
+    assert leaks(said) == []
+
+
+def test_a_stores_password_is_in_no_error(tmp_path, capfdbinary):
+    for url in (
+        f"postgresql://ann:{PLANTED['remote']}@127.0.0.1:1/vsm",
+        f"mysql://ann:{PLANTED['remote']}@h/x",
+        f"x:{PLANTED['jwt']}",
+    ):
+        assert cli.run(["report", "--store", url]) != 0
+    assert leaks(b"".join(capfdbinary.readouterr())) == []
+
+
+def test_an_answer_is_kept_without_the_secrets_in_it_and_otherwise_as_it_is():
+    answer = {
+        "key": "PAY-1", "url": "https://example.org/x?page=2", "n": 3, "none": None,
+        "private_token": PLANTED["field"],
+        "hooks": [{"config": {"secret": PLANTED["field"], "url": f"https://h.example/?token={PLANTED['query']}"}}],
+        "body": f"curl -H 'Authorization: token {PLANTED['header']}' https://u:{PLANTED['remote']}@h/ {PEM}",
+    }  # fmt: skip
+    told = Handles(b"").scrubbed(answer)
+    assert leaks(json.dumps(told).encode()) == []
+    assert {name: told[name] for name in ("key", "url", "n", "none")} == {
+        name: answer[name] for name in ("key", "url", "n", "none")
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rotate the token: it leaks", "token=", "Authorization is missing", "glacier-melting-project-of-2026-in-winter",
+        "https://example.org/a@b/c:d", "ssh://git@example.org:22/x", "Basic understanding of bearer tokens", "a@b: c@d",
+        "eyJ is how a JWT begins", "a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6a7b8c9d0", "feature/ghp_short", "glance-at-the-picture",
+    ],
+)  # fmt: skip
+def test_plain_words_stay_as_they_are(text):
+    assert Handles(b"").scrub(text) == text
