@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collectors.credentials import Secret, Setting, secret, setting
+from collectors.way import is_loopback, is_metadata
 from vsm.errors import ConfigError
 from vsm.secrecy import concealed
 
@@ -104,6 +105,14 @@ class Table:
             raise ConfigError(f"{self.place('url')}: expected {what}, got {concealed(repr(value))}")
         if parts.username or parts.password:
             raise ConfigError(f"{self.place('url')}: no user or password may stand in it; give {secrets}")
+        host = parts.hostname or ""
+        if is_metadata(host):
+            raise ConfigError(f"{self.place('url')}: a link-local address gives out a machine's credentials and is never asked")
+        if parts.scheme == "http" and "token" in self.told and not is_loopback(host) and not self.flag("plain_http", False):
+            raise ConfigError(
+                f"{self.place('url')}: the token would go to {host} in the clear: use https, or say plain_http = true where"
+                " nobody else is on the way"
+            )
         if parts.query or parts.fragment:
             raise ConfigError(f"{self.place('url')}: expected the address alone, without ? or #")
         return str(value).rstrip("/")

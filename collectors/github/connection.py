@@ -8,6 +8,7 @@ from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectio
 
 from collectors.base import CollectorError
 from collectors.patience import Refused
+from collectors.way import checked
 
 HOPS = 3  # redirects one after the other
 
@@ -62,6 +63,7 @@ class _Secure(_Follows, HTTPSRequestsConnectionClass):
 def connection(url: str, timeout: int) -> Any:
     """A connection for PyGithub's requester, without attempts of its own."""
     parts = urlsplit(url)
+    checked(parts.hostname or "")
     kind = _Secure if parts.scheme == "https" else _Plain
     return kind(parts.hostname or "", parts.port, timeout=timeout, retry=0, verify=True)
 

@@ -20,7 +20,7 @@ RESERVE = 100
 KEYS = (
     "url", "repositories", "organisations", "topics", "exclude", "token", "app_id", "installation_id", "private_key",
     "application", "release_tags", "deploy_workflows", "deploy_jobs", "incident_labels", "tickets", "commits",
-    "max_requests", "reserve",
+    "max_requests", "reserve", "plain_http",
 )  # fmt: skip
 APP = ("app_id", "installation_id", "private_key")
 

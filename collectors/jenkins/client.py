@@ -13,6 +13,7 @@ import requests
 from collectors.base import CollectorError
 from collectors.credentials import Secret
 from collectors.patience import PASSING, Patience, Refused
+from collectors.way import guard
 
 TIMEOUT = 30  # seconds; the library's own default is to wait for ever
 SERVER = "api/json"
@@ -33,6 +34,7 @@ class Client:
         self.headers: Mapping[str, str] = {}
         # No retries of the library's own: they know neither Retry-After nor 503, and nobody counts them.
         self._library = jenkins.Jenkins(self.url, user, token.reveal() if token else None, timeout=TIMEOUT, retries=0)
+        guard(self._library._session, self.url)
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"

@@ -26,6 +26,7 @@ KEYS = (
     "stages",
     "unstable",
     "max_requests",
+    "plain_http",
 )
 LEAST = 10  # requests: with fewer no run would come to the end of its first page
 

@@ -18,6 +18,7 @@ from jira import JIRA, JIRAError
 from collectors.base import CollectorError
 from collectors.credentials import Secret
 from collectors.patience import PASSING, Patience, Refused
+from collectors.way import guard
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes: the package itself waits for ever
 NAME = "value-stream-dashboard"
@@ -157,6 +158,7 @@ class Client:
                 timeout=TIMEOUT,
                 logging=False,
             )
+            guard(self._jira._session, self.url)
             self._jira._session.hooks["response"] = [self._note]
         return self._jira
 

@@ -13,8 +13,8 @@ from collectors.table import Table
 from vsm.errors import ConfigError
 
 KEYS = (
-    "url", "email", "user", "token", "projects", "jql", "incident_types", "incident_labels", "incident_jql", "application",
-    "application_from", "team_field", "boards", "sweep", "max_requests",
+    "url", "email", "user", "token", "projects", "jql", "incident_types", "incident_labels", "incident_jql",
+    "application", "application_from", "team_field", "boards", "sweep", "max_requests", "plain_http",
 )  # fmt: skip
 PROJECT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 PLACES = ("component", "label", "project")

@@ -146,7 +146,7 @@ def test_a_server_that_is_down_for_long_ends_in_a_sentence(line):
 
 
 def test_a_machine_that_nobody_knows_is_one_sentence(line):
-    outcome = line().collect(url="http://jira.invalid")
+    outcome = line().collect(url="https://jira.invalid")
     assert outcome.error == "jira.invalid: no machine has this name (DNS): check the source's url, and the network"
 
 
