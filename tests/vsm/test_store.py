@@ -64,13 +64,19 @@ def test_a_new_store_has_the_tables_of_the_models(engine: Engine) -> None:
         assert context.get_current_revision() == store.VERSION == store.KNOWN[-1]
 
 
-def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(place: str) -> None:
-    """A store as the first version made it: its steps run one after the other, and then the tables are those of the models."""
+def of_the_first_version(place: str) -> Engine:
+    """A store as the first version of the program made it."""
     old = store._engine(place)
     with old.connect() as plain, plain.execution_options(writes=True).begin():
         config = alembic.config.Config(attributes={"connection": plain})
         config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
         alembic.command.upgrade(config, store.KNOWN[0])
+    return old
+
+
+def test_an_older_store_gets_what_is_new_and_keeps_what_it_had(place: str) -> None:
+    """A store as the first version made it: its steps run one after the other, and then the tables are those of the models."""
+    old = of_the_first_version(place)
     with store.transaction(old) as connection:
         assert "ticket_links" not in sa.inspect(connection).get_table_names()
         store.save(connection, TICKETS, [ticket("A", title="Pay")], origin="jira")
@@ -205,6 +211,15 @@ def test_many_processes_may_make_the_store_at_once(place: str) -> None:
     processes = [saving(place, f"A-{n}") for n in range(4)]
     assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 4
     assert keys(store.open_store(place)) == [f"A-{n}" for n in range(4)]
+
+
+def test_an_older_store_is_brought_up_to_date_once_by_many_processes_at_once(place: str) -> None:
+    of_the_first_version(place).dispose()
+    processes = [saving(place, f"A-{n}") for n in range(2)]
+    assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 2
+    with store.opened(place) as engine:
+        test_a_new_store_has_the_tables_of_the_models(engine)
+        assert keys(engine) == ["A-0", "A-1"]
 
 
 # Saving. ---
