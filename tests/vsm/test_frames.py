@@ -27,6 +27,19 @@ def test_a_key_has_the_place_of_the_first_that_is_the_same(keys: list[str | None
     assert found.fillna(-1).tolist() == expected
 
 
+@pytest.mark.parametrize("keys", ["ab", "abc", "aab", "ba", "acb", "a", "abd", "b"])
+@pytest.mark.parametrize("known", ["abc", "abca", "aab", "bac", "acb", "ab"])
+def test_it_has_that_place_also_where_a_list_begins_with_the_keys(keys: str, known: str) -> None:
+    assert places(pd.Series([*keys], dtype="str"), pd.Series([*known], dtype="str")).tolist() == [known.find(key) for key in keys]
+
+
+@pytest.mark.parametrize("values", [["a", "b", "c"], ["c", "a"], ["a", "a"], ["a", None], [None], []])
+def test_categories_are_the_names_in_the_order_in_which_they_come(values: list[str | None]) -> None:
+    made = categories(pd.Series(values, dtype="str", index=range(5, 5 + len(values))))
+    assert made.cat.categories.tolist() == [*dict.fromkeys(value for value in values if value is not None)]
+    assert made.astype("str").equals(pd.Series(values, dtype="str", index=made.index))
+
+
 @EVERY
 @given(
     st.sets(st.sampled_from(["", "A", "B", "a", "aa", "b", "ä", "\U0001f600"])),
