@@ -164,7 +164,7 @@ def _queue_shares(
     open_hours = float(np.diff(worked(np.array([start, window.end]), calendar, zone))[0])
     if open_hours <= 0:
         return np.full(len(line), np.nan)
-    queue = keep(marked(waits(lately(visits, window), line, window.end)))
+    queue = keep(marked(waits(lately(visits, window, first), line, window.end)))
     kept = queue.filter(~queue.parked)
     waiting = kept.select("code", begin=ibis.greatest(kept.due, start), end=ibis.least(kept.served, window.end))
     before = ibis.window(group_by=waiting.code, order_by=[waiting.begin, waiting.end], preceding=(None, 1))
@@ -177,13 +177,15 @@ def _queue_shares(
     return np.where(shows_queue(line), shares, np.nan)
 
 
-def lately(visits: Expr, window: Window) -> Expr:
-    """The visits of `vsm.metrics.stages.lately`: of the items that were in a stage in the window or as long before it."""
+def lately(visits: Expr, window: Window, first: int) -> Expr:
+    """The visits of `vsm.metrics.stages.lately`: of the items that were in a stage in the window or as long before it.
+
+    `first`: when the first visit of all began, which says since when there are records and stays.
+    """
     bound = 2 * window.start - window.end
     late = visits.filter(visits.left.isnull() | (visits.left >= bound)).select("item")
-    turn = ibis.row_number().over(ibis.window(order_by=[visits.queued, visits.item]))
-    first = visits.mutate(vsm_turn=turn).filter(lambda t: t.vsm_turn == 0).select("item")
-    return visits.semi_join(late.union(first), "item")
+    oldest = visits.filter(visits.queued == first).item.min().to_pandas()
+    return visits.semi_join(late.union(visits.filter(visits.item == oldest).select("item")), "item")
 
 
 def waits(visits: Expr, line: "Sequence[Stage]", until: int) -> Expr:
