@@ -635,7 +635,7 @@ def _engine(place: str, file: int) -> store.Engine:
     return store.open_store(place, create=False)
 
 
-@st.cache_resource(max_entries=1, show_spinner="1 of 3: reading the facts from the store …")
+@st.cache_resource(max_entries=1, show_spinner="Reading the facts from the store …")
 def _facts(place: str, file: int, version: tuple[int, int]) -> store.Facts:
     return store.facts(_engine(place, file))
 
@@ -650,7 +650,7 @@ def _part(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp 
     return only(_whole((*key[:4], None), _configured, level, now), frozenset(key[4] or ()))
 
 
-@st.cache_resource(max_entries=3, show_spinner="2 of 3: linking tickets, changes and deployments, and following each item …")
+@st.cache_resource(max_entries=3, show_spinner="Linking tickets, changes and deployments, and following each item …")
 def _whole(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     engine = _engine(*key[:2])
     try:
@@ -663,7 +663,7 @@ def _whole(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp
     return flow
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@st.cache_resource(max_entries=3, show_spinner="1 of 2: reading the facts, linking them and following each item …")
 def _choosable(key: Key, _configured: Config) -> Known:
     """What does not change by itself of what there is to choose from; when it was read is not in it."""
     flow = _flow(key, _configured, None, None)
@@ -716,7 +716,7 @@ def _other(key: Key, one: Measures, scope: Scope) -> Measures:
 
 
 # All charts of one choice are about 40; what is kept of each is its rows and its specification, not the facts.
-@st.cache_resource(max_entries=512, show_spinner="Drawing …")
+@st.cache_resource(max_entries=512, show_spinner=False)
 def _drawn(
     key: Key, _configured: Config, choice: Choice, stream: str | None, name: str, ahead: int, items: int, written: Written | None
 ) -> Drawn:
@@ -743,7 +743,7 @@ def _loaded(path: str, stamp: tuple[int, int, int]) -> Config:
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.
-@st.cache_resource(max_entries=24, show_spinner="3 of 3: measuring the period …")
+@st.cache_resource(max_entries=24, show_spinner="2 of 2: measuring the period …")
 def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Measures:
     whose = {"stream": choice.stream, "application": choice.application, "team": choice.team}
     try:
@@ -761,7 +761,7 @@ def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Me
         raise UsageError(str(error)) from None
 
 
-@st.cache_resource(max_entries=12, show_spinner="Comparing …")
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.DataFrame]:
     now, past = (_measures(key, _configured, choice, before=before) for before in (False, True))
     if not now.streams:

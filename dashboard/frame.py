@@ -9,6 +9,8 @@ WIDE = """
 [data-testid="stMainBlockContainer"] { max-width: 1880px; margin: 0 auto; }
 [data-testid="stCaptionContainer"], [data-testid="stMarkdownContainer"] > p { max-width: 110ch; }
 .vsm-on-paper, [data-testid="stElementContainer"]:has(> .stHtml > .vsm-on-paper) { display: none; }
+[class*="st-key-waiting_"]:has([data-testid="stSpinner"]) { min-height: 2.5rem; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-waiting_"]):not(:has([data-testid="stSpinner"])) { display: none; }
 .st-key-period [role="radiogroup"] { flex-wrap: wrap; }
 """
 # On paper nobody can press anything: controls go, and what they were set to is said in a line. A chart is as wide as its

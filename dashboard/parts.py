@@ -2,7 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from vsm.measure import Measures
 from vsm.metrics.compare import Comparison
 from vsm.metrics.figure import FEW, Figure
 
+BODY = 640  # pixels: about what of a page is seen below its filters
 MOST_ROWS = 5_000  # of a table in a browser: more are not read there, and 100,000 of them are 20 MB
 WHERE_FROM = "Where this number comes from"
 TRUST = "Can I trust this?"  # the question of the page that every page's line of freshness leads to
@@ -36,9 +38,11 @@ def head(question: str) -> tuple[Choice, Measures]:
     """The page's question, the filter line, the freshness line; stops the page where there is nothing to show."""
     st.title(question, anchor=False)
     try:
-        known = data.known()
+        with waiting("known"):
+            known = data.known()
         choice = filters.line(known)
-        measures = data.measures(choice)
+        with waiting("measured"):
+            measures = data.measures(choice)
     except NothingYet as nothing:
         no_source(str(nothing))
         live.news(by_itself=True)
@@ -54,6 +58,14 @@ def head(question: str) -> tuple[Choice, Measures]:
         no_rows(known, choice, measures)
         st.stop()
     return choice, measures
+
+
+@contextmanager
+def waiting(key: str) -> Iterator[None]:
+    """What is slow says above a placeholder as large as what comes how far it is; where it is quick, neither is seen."""
+    said = st.container(gap=None, key=f"waiting_{key}")
+    with st.skeleton(height=BODY), said:
+        yield
 
 
 def freshness(known: Known, choice: Choice, measures: Measures, question: str) -> None:

@@ -2,9 +2,12 @@
 
 import re
 import sqlite3
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data, parts
@@ -146,7 +149,32 @@ def test_slow_work_says_which_of_its_steps_it_is_at(own, monkeypatch):
     data._facts.clear()
     monkeypatch.setattr(pipeline, "read", lambda *args: said.append("read") or read(*args))
     page()
-    steps = [found._info.show_spinner for found in (data._facts, data._flow, data._measures)]
+    steps = [found._info.show_spinner for found in (data._choosable, data._measures)]
 
     assert said == ["read"]
-    assert [step.split(":")[0] for step in steps] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert [step.split(":")[0] for step in steps] == ["1 of 2", "2 of 2"]
+
+
+def test_what_is_slow_has_a_placeholder_as_large_as_what_comes(look, monkeypatch):
+    shown, then = [], {}
+
+    @contextmanager
+    def skeleton(height):
+        shown.append(height)
+        try:
+            yield
+        finally:
+            shown.pop()
+
+    monkeypatch.setattr(st, "skeleton", skeleton)
+
+    def noted(name, slow, *given):
+        then.setdefault(name, [*shown])
+        return slow(*given)
+
+    for name in ("known", "measures"):
+        monkeypatch.setattr(data, name, partial(noted, name, getattr(data, name)))
+    look("overview", "one ticket")
+
+    assert then == {"known": [parts.BODY], "measures": [parts.BODY]}
+    assert shown == []
