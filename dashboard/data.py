@@ -219,7 +219,7 @@ def one_look() -> Iterator[None]:
 def told() -> Flow:
     """Everything that is derived from the store. Raises as `known` does."""
     key, configured = _key()
-    return _flow(key, configured, None, None)
+    return _allowed_flow(key, configured, None, None)
 
 
 def measures(choice: Choice) -> Measures:
@@ -640,18 +640,20 @@ def _facts(place: str, file: int, version: tuple[int, int]) -> store.Facts:
     return store.facts(_engine(place, file))
 
 
-def _flow(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+def _allowed_flow(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     """Everything that is derived, of the streams that may be seen."""
-    return _whole((*key[:4], None), configured, level, now) if key[4] is None else _part(key, configured, level, now)
+    return _flow((*key[:4], None), configured, level, now) if key[4] is None else _part(key, configured, level, now)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _part(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
-    return only(_whole((*key[:4], None), _configured, level, now), frozenset(key[4] or ()))
+    return only(_flow((*key[:4], None), _configured, level, now), frozenset(key[4] or ()))
 
 
 @st.cache_resource(max_entries=3, show_spinner="Linking tickets, changes and deployments, and following each item …")
-def _whole(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
+    if key[4] is not None:  # everything, under the key of who may see a part of it
+        raise RuntimeError("what may be seen by some is asked of _allowed_flow")
     engine = _engine(*key[:2])
     try:
         facts, harvested = _facts(*key[:3]), store.filled_at(store.harvests(engine))
@@ -666,7 +668,7 @@ def _whole(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp
 @st.cache_resource(max_entries=3, show_spinner="1 of 2: reading the facts, linking them and following each item …")
 def _choosable(key: Key, _configured: Config) -> Known:
     """What does not change by itself of what there is to choose from; when it was read is not in it."""
-    flow = _flow(key, _configured, None, None)
+    flow = _allowed_flow(key, _configured, None, None)
     return Known(
         streams=tuple(one.name for one in flow.streams),
         teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna().unique()})),
@@ -683,7 +685,7 @@ def _choosable(key: Key, _configured: Config) -> Known:
 @st.cache_resource(max_entries=12, show_spinner="Measuring what was tried …")
 def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
     try:
-        return measuring.measure(_flow(key, _configured, None, None), scope)
+        return measuring.measure(_allowed_flow(key, _configured, None, None), scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -695,7 +697,7 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
     try:
         end = told.pop("end", None)
         now = None if end is None else instant(end, _configured.zone, last=True)
-        flow = _flow(key, _configured, None, now)
+        flow = _allowed_flow(key, _configured, None, now)
         start, last = window(flow.now, _configured.zone, told.pop("start", None), end)
         return measuring.measure(flow, Scope(start, last, **told))
     except ValueError as error:
@@ -748,14 +750,14 @@ def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Me
     whose = {"stream": choice.stream, "application": choice.application, "team": choice.team}
     try:
         if choice.first is None or choice.last is None:
-            flow = _flow(key, _configured, choice.level, None)
+            flow = _allowed_flow(key, _configured, choice.level, None)
             scope = Scope(flow.now - pd.Timedelta(weeks=choice.weeks), flow.now, **whose)
         else:  # as a report from a day to a day: nothing is known that came later
             first, last = (
                 instant(choice.first.isoformat(), _configured.zone),
                 instant(choice.last.isoformat(), _configured.zone, True),
             )
-            flow, scope = _flow(key, _configured, choice.level, last), Scope(first, last, **whose)
+            flow, scope = _allowed_flow(key, _configured, choice.level, last), Scope(first, last, **whose)
         return measuring.measure(flow, scope.before() if before else scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
