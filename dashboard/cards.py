@@ -11,6 +11,7 @@ from dashboard.charts.entry import Drawn
 from dashboard.charts.marks import ITEM
 from dashboard.export import pictures
 from dashboard.parts import text
+from dashboard.words import together
 
 FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 PATH_ASKED = "path_asked"
@@ -24,7 +25,7 @@ def card(drawn: Drawn, key: str) -> None:
             if drawn.empty:
                 st.info(text(drawn.why), icon=":material/event_busy:")
             else:
-                st.markdown(text(drawn.finding))
+                st.markdown(text(together(drawn.finding)))
                 picture(drawn, key)
         with st.container(horizontal=True, gap="small"):
             if not drawn.empty:

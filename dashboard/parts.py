@@ -14,7 +14,7 @@ from streamlit.errors import FragmentHandledException
 from dashboard import data, filters, frame, live, notes, rights, tables, theme
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.link_component import copy_link
-from dashboard.words import dated
+from dashboard.words import dated, together
 from dashboard.words import day as day
 from dashboard.words import local as local
 from dashboard.words import text as text
@@ -228,7 +228,7 @@ def tile(told: Tile, figures: dict[str, Figure], before: dict[str, Figure], key:
                 help=_help(figure, found if told.more else None),
             )
             for line in tables.beside(figure, told.value, few):
-                st.caption(text(dated(line)))
+                st.caption(text(together(dated(line))))
             if told.more and found is not None and found.verdict == "not compared":
                 st.caption(text(dated(f"Not compared: {found.rule}.")))
             if found is not None and found.look is not None:

@@ -16,6 +16,18 @@ def text(said: str) -> str:
     return said.translate(ENTITIES)
 
 
+UNIT = re.compile(r"(?<=\d) (?=(?:%|min|h|d|/ week)(?![\w-]))")
+
+
+def together(said: str) -> str:
+    """A sentence in whose lines no number is parted from its unit.
+
+    >>> together("95 % within 4.5 h, 3 deployments").replace("\N{NO-BREAK SPACE}", "_")
+    '95_% within 4.5_h, 3 deployments'
+    """
+    return UNIT.sub("\N{NO-BREAK SPACE}", said)
+
+
 ISO = re.compile(r"(?<![\w-])(\d{4}-\d{2}-\d{2})(?![\w-])")
 
 

@@ -34,7 +34,7 @@ def words(app: AppTest) -> str:
     """Everything that a page says in Markdown, as a reader sees it."""
     kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.warning, app.metric)
     said = [getattr(element, "value", "") for kind in kinds for element in kind] + [button.label for button in app.button]
-    return html.unescape("\n".join(map(str, said)))
+    return html.unescape("\n".join(map(str, said))).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def metrics(app: AppTest) -> dict[str, str]:
@@ -104,6 +104,10 @@ def test_a_tile_says_its_n_its_interval_and_the_period_before(look):
 
     assert f"n = {figure.n}" in words(app)
     assert f"95 % interval {theme.rate(figure.values['low'])} to {theme.rate(figure.values['high'])}" in words(app)
+    assert any(
+        f"to {theme.rate(figure.values['high'])}".replace(" %", "\N{NO-BREAK SPACE}%") in html.unescape(one.value)
+        for one in app.caption
+    )
     assert metric.delta == "clearly lower"
     assert html.unescape(metric.proto.delta_description) == f"was {theme.rate(before.values['value'])}"
 
