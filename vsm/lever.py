@@ -96,12 +96,15 @@ def lever(
         return Lever(
             None, None, None, None, nothing, f"Only {n} items were finished: {ENOUGH - n} more are needed for a simulation."
         )
+    unknown = Lever(None, None, None, None, nothing, "In no stage is it known how long work takes, so nothing can be simulated.")
+    if visits.empty:
+        return unknown
     visits, items = _as_they_were_made(*_lately(visits, items, latest))
     hours = working_hours(visits, latest, zone) if calendar is None else calendar
     model = fitted(visits, line, items, latest, hours, zone)
     places = [place for place, step in enumerate(model.line.steps) if works(step)]
     if not places:
-        return Lever(None, None, None, None, nothing, "In no stage is it known how long work takes, so nothing can be simulated.")
+        return unknown
     table = _table(model, places)
     best = table.iloc[0]
     equal = tuple(table.loc[(table.index > 0) & (table["behind"] < EQUAL), "stage"])
@@ -129,7 +132,7 @@ def _lately(visits: pd.DataFrame, items: pd.DataFrame, latest: Scope) -> tuple[p
 
 def _as_they_were_made(visits: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The same with items numbered in the order in which they were made: what an item is called must not move a draw."""
-    first = items["item"].map(visits.groupby("item")["queued"].min())
+    first = looked_up(items["item"], visits.groupby("item", observed=True)["queued"].min())
     order = items.assign(first=first).sort_values(["created_at", "first", "done_at"], kind="stable")["item"]
     number = pd.Series([f"{place:08}" for place in range(len(order))], index=order.to_numpy(), dtype="str")
     known = visits[among(visits["item"], order)]

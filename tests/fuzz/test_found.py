@@ -158,3 +158,11 @@ def test_a_date_in_the_year_9999_is_no_end_of_a_report(tmp_path, capsys):
         status = cli.run(["report", "--store", url, *options])
         told = capsys.readouterr()
         assert status == 0 or (status == 2 and len(told.err.splitlines()) == 1), told.err
+
+
+def test_done_tickets_of_which_no_history_is_known_are_reported(tmp_path):
+    rows = "".join(f"PAY-{number},2026-03-{number:02}T10:00:00Z,2026-04-{number:02}T10:00:00Z,Done\n" for number in range(1, 29))
+    (tmp_path / "tickets.csv").write_text("key,created_at,resolved_at,status\n" + rows)
+    url = f"sqlite:///{tmp_path}/a.db"
+    assert cli.run(["import", str(tmp_path), "--store", url]) == 0
+    assert cli.run(["report", "--store", url]) == 0
