@@ -81,8 +81,17 @@ def open_store(url: str, create: bool = True) -> Engine:
         engine.dispose()
         if engine.dialect.name == "postgresql":
             raise postgres().unreached(engine, error) from None
-        raise StoreError(f"the store {engine.url} cannot be opened: {error.orig}") from None
+        raise StoreError(f"the store {engine.url} cannot be opened: {error.orig}{_mended(str(error.orig))}") from None
     return engine
+
+
+DAMAGED = ("malformed", "not a database", "syntax error", "Failed to parse", "corrupt", "UTF", "no such")
+MEND = "the file is damaged: put a backup of it in its place, or fill a new one with `vsm collect --full` and `vsm import`"
+
+
+def _mended(said: str) -> str:
+    """What to do about a file of which the database says that it is none, or no whole one."""
+    return f": {MEND}" if any(word in said for word in DAMAGED) else ""
 
 
 @contextmanager
@@ -710,6 +719,7 @@ def _readers(engine: Engine, path: Path) -> _Readers:
 
 def _by_arrow(engine: Engine, path: Path) -> dict[str, "pd.DataFrame"]:
     """Every table. Raises StoreError where the store cannot be read now."""
+    import pyarrow as pa
     from adbc_driver_sqlite import dbapi
 
     readers = _readers(engine, path)
@@ -720,7 +730,10 @@ def _by_arrow(engine: Engine, path: Path) -> dict[str, "pd.DataFrame"]:
             finally:
                 readers.rest()
     except dbapi.Error as error:
-        raise StoreError(f"the store {path} cannot be read now ({error}): see that no other program holds it") from None
+        does = _mended(str(error)) or ": see that no other program holds it"
+        raise StoreError(f"the store {path} cannot be read now ({error}){does}") from None
+    except (pa.ArrowException, ValueError) as error:  # bytes that are no text, a time that is none: nothing that we wrote
+        raise StoreError(f"the store {path} has a value that cannot be ({' '.join(str(error).split())[:200]}): {MEND}") from None
 
 
 def _two_at_a_time(readers: _Readers) -> dict[str, "pd.DataFrame"]:
