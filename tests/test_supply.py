@@ -1,5 +1,7 @@
 """What is shipped with us: every pinned run-time package stands in the bill of materials, and none is under the GPL or AGPL."""
 
+import doctest
+import importlib.util
 import json
 import re
 import subprocess
@@ -51,3 +53,12 @@ def test_no_package_that_runs_with_us_is_under_the_gpl_or_agpl(name):
     licences = " | ".join([*short, *(one for one in told.get_all("Classifier") or [] if one.startswith("License ::"))])
     strong = re.sub(r"LGPL|Lesser General Public|Library General Public", "", licences)
     assert not re.search(r"GPL|General Public License", strong), licences
+
+
+def test_an_audit_that_nobody_answered_is_no_good_answer():
+    """The examples in the program: found, not found, skipped, an empty service, none at all."""
+    spec = importlib.util.spec_from_file_location("audit", ROOT / "requirements" / "audit.py")
+    audit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(audit)
+    done = doctest.testmod(audit)
+    assert (done.failed, done.attempted) == (0, 7)
