@@ -75,7 +75,7 @@ def machine(folder: Path) -> Iterator[Path]:
             "etc/apt/sources.list.d",
             "etc/apt/apt.conf.d",
             "etc/apt/trusted.gpg.d",
-            "etc/xdg",
+            "etc/xdg/pip",
             "usr/local/share/ca-certificates",
         ):
             if Path("/", extra).is_dir():
