@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import threading
 
 from dashboard.data import Choice, NothingYet
@@ -11,8 +12,13 @@ MODULES = ("dashboard.board_page", "dashboard.cards", "dashboard.filters", "dash
            "dashboard.parts", "dashboard.tables", "dashboard.take_along")  # fmt: skip
 
 
-def begin() -> threading.Thread:
-    """Begin on a thread of its own; whoever comes meanwhile waits for what is being made, and nothing is made twice."""
+def begin() -> threading.Thread | None:
+    """Begin on a thread of its own; whoever comes meanwhile waits for what is being made, and nothing is made twice.
+
+    Not where VSM_WARM is 0: a machine with little memory to spare makes what is asked for alone.
+    """
+    if os.environ.get("VSM_WARM") == "0":
+        return None
     # Streamlit warns of whoever asks its cache outside of a page's run, as we do here on purpose.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     thread = threading.Thread(target=_work, name="warm", daemon=True)

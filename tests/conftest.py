@@ -20,6 +20,8 @@ from vsm import cli, store
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
 
+os.environ.setdefault("VSM_WARM", "0")  # every server that a test starts would first make what nobody there looks at
+
 
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory) -> str:

@@ -63,6 +63,8 @@ def test_a_page_that_breaks_gives_its_turn_back(one_at_a_time):
 
 def test_what_the_first_viewer_sees_is_made_ahead(stores, monkeypatch):
     monkeypatch.setenv("VSM_STORE", stores["sample"])
+    assert warm.begin() is None, "not in these tests, each of which would make everything"
+    monkeypatch.delenv("VSM_WARM")
     made = []
     monkeypatch.setattr("dashboard.data.drawn", lambda name, choice, *_: made.append((name, choice)))
     thread = warm.begin()
