@@ -522,7 +522,10 @@ class RowError(ValueError):
 
 def _short(value: Any) -> str:
     """A value as it is shown in a sentence; a source may tell one of megabytes."""
-    text = repr(value[:100] if isinstance(value, str) else value)
+    try:
+        text = repr(value[:100] if isinstance(value, str) else value)
+    except RecursionError:
+        text = "a value nested beyond measure"
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 

@@ -38,7 +38,7 @@ def test_days_in_an_explanation_are_written_as_everywhere_else(look):
 def test_a_day_is_promised_once_with_the_surest_promise_that_names_it(look):
     days = [line for line in said(look("forecast")) if line.startswith("By ")]
 
-    assert days == ["By 13 Dec 2026 (95 % sure)."]
+    assert days == ["By 13 Dec 2026 (95\N{NO-BREAK SPACE}% sure)."]
 
 
 def test_one_number_has_one_name_on_two_pages(look):

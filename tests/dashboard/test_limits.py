@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from asgi import call
+from asgi import alone, call
 from starlette.responses import PlainTextResponse
 
 from dashboard import limits
@@ -102,5 +102,5 @@ def test_one_address_holds_so_many_websockets_and_a_closed_one_makes_room(monkey
             one.set()
         await asyncio.gather(*lines)
 
-    asyncio.run(story())
+    alone(story())
     assert not asked._live

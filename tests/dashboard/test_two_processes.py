@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from programs import Program, absent, free_port
-from screens import Screen, chromium
+from screens import Screen
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "deploy" / "nginx.conf"
@@ -72,27 +72,26 @@ def served_by(proxy: Proxy, cookie: str) -> int:
 
 
 @pytest.mark.browser
-def test_a_browser_stays_with_its_process_and_goes_on_with_the_other_when_that_has_gone(two):
+def test_a_browser_stays_with_its_process_and_goes_on_with_the_other_when_that_has_gone(two, browser):
     proxy, servers = two
     places = {cookie: served_by(proxy, cookie) for cookie in "abcdefghijklmnop"}
     assert set(places.values()) == {one.port for one in servers}
     assert {cookie: served_by(proxy, cookie) for cookie in places} == places
     mine = next(one for one in servers if one.port == places["a"])
     cookies = ["a", next(cookie for cookie, port in places.items() if port != mine.port)]
-    with chromium() as browser:
-        screens = [Screen(browser, f"http://localhost:{proxy.port}") for _ in cookies]
-        for screen, cookie in zip(screens, cookies, strict=True):
-            screen.page.context.add_cookies([{"name": "vsm_place", "value": cookie, "url": screen.address}])
-            screen.open("/delivery")
-        for screen in screens:
-            screen.page.locator("[data-testid=stPopover] button").filter(has_text="Download").first.click()
-            with screen.page.expect_download(timeout=60_000) as told:
-                screen.page.get_by_role("button", name="CSV", exact=True).click()
-            assert Path(told.value.path()).stat().st_size > 50, "a file that only its process holds"
+    screens = [Screen(browser, f"http://localhost:{proxy.port}") for _ in cookies]
+    for screen, cookie in zip(screens, cookies, strict=True):
+        screen.page.context.add_cookies([{"name": "vsm_place", "value": cookie, "url": screen.address}])
+        screen.open("/delivery")
+    for screen in screens:
+        screen.page.locator("[data-testid=stPopover] button").filter(has_text="Download").first.click()
+        with screen.page.expect_download(timeout=60_000) as told:
+            screen.page.get_by_role("button", name="CSV", exact=True).click()
+        assert Path(told.value.path()).stat().st_size > 50, "a file that only its process holds"
 
-        mine.close()
-        assert served_by(proxy, "a") != mine.port
-        screens[0].open("/delivery")
-        for screen in screens:
-            assert screen.page.get_by_role("heading", level=1).inner_text() == "Are changes small, fast and safe?"
-            screen.close()
+    mine.close()
+    assert served_by(proxy, "a") != mine.port
+    screens[0].open("/delivery")
+    for screen in screens:
+        assert screen.page.get_by_role("heading", level=1).inner_text() == "Are changes small, fast and safe?"
+        screen.close()

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,5 +60,11 @@ def call(
         elif message["type"] == "websocket.close" and not answer.status:
             answer.status = 403
 
-    asyncio.run(app(scope, receive, send))
+    alone(app(scope, receive, send))
     return answer
+
+
+def alone(story: Coroutine[Any, Any, None]) -> None:
+    """Run something to its end on a thread of its own: a browser of other tests may have this one's loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, story).result()

@@ -148,9 +148,10 @@ def came_with(graph: Named, line: list[str]) -> Iterator[tuple[str, list[str]]]:
     Where the line and a merged branch both run into what was not read, nobody can tell where they
     parted: what the branch reaches may have been on the line for years. Then the merge came alone.
     """
-    seen: set[str] = set()
-    cut = False
+    # What lies on the line came by itself, also where a circle of parents, which only a broken source tells, leads from before it.
+    seen, cut = set(line), False
     for sha in line:
+        seen.remove(sha)
         came = graph.unseen(sha, seen)
         loose = bool(graph.edge) and not graph.edge.isdisjoint(came)
         yield sha, [sha] if loose and (cut or sha in graph.edge) else came
