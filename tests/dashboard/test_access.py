@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asgi import alone
 from streamlit.testing.v1 import AppTest
 
 from dashboard import access, data, door, harvest
@@ -218,7 +219,6 @@ def test_only_what_holds_no_data_is_open(path, is_open):
 
 
 def test_a_cookie_over_tls_is_sealed(place):
-    import asyncio
 
     sent = []
 
@@ -229,7 +229,7 @@ def test_a_cookie_over_tls_is_sealed(place):
     async def keep(message):
         sent.append(message)
 
-    asyncio.run(door.Door(app)({"type": "http", "path": "/"}, None, keep))
+    alone(door.Door(app)({"type": "http", "path": "/"}, None, keep))
     assert [value for _, value in sent[0]["headers"]] == [b"a=1; Path=/; Secure", b"b=2; Secure", b"text/html"]
 
 

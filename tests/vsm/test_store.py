@@ -217,8 +217,9 @@ def test_an_older_store_is_brought_up_to_date_once_by_many_processes_at_once(pla
     of_the_first_version(place).dispose()
     processes = [saving(place, f"A-{n}") for n in range(2)]
     said = [process.communicate(timeout=60)[1] for process in processes]
-    assert sorted(map(len, said))[0] == 0, "one did it, the other had nothing to do"
-    assert b"is a copy of how it was" in b"".join(said)
+    # Either may have found it old, and kept a copy before it waited for the other.
+    assert [line for one in said for line in one.splitlines() if b"is a copy of how it was" not in line] == []
+    assert any(said)
     with store.opened(place) as engine:
         test_a_new_store_has_the_tables_of_the_models(engine)
         assert keys(engine) == ["A-0", "A-1"]
