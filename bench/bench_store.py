@@ -84,7 +84,7 @@ def names_of(table: str) -> list[str]:
 def merging(table: str, mark: str, source: str) -> str:
     """The upsert that a hand would write: of all columns, where one differs."""
     names = names_of(table)
-    key = [column.name for column in TABLES[table].__table__.primary_key]  # type: ignore[attr-defined]
+    key = [column.name for column in store.table_of(TABLES[table]).primary_key]
     rest = [name for name in names if name not in key]
     sets = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
     differs = " OR ".join(f'{table}."{name}" {mark} excluded."{name}"' for name in rest if name != "origin")

@@ -83,7 +83,7 @@ def rate_of_empty_page(folder: Path) -> float:
 
 def crowd(port: int, viewers: int, seconds: float) -> list[float]:
     """The seconds of each page that so many viewers asked for, who go from page to page and think between."""
-    return together(port, viewers, seconds, random.Random(1).choice, think=THINK)  # noqa: S311 - nobody must not guess it
+    return together(port, viewers, seconds, random.Random(1).choice, think=THINK)  # noqa: S311 - a load test keeps no secret
 
 
 def together(port: int, viewers: int, seconds: float, page: Callable[[list[str]], str], think: float) -> list[float]:
@@ -91,7 +91,7 @@ def together(port: int, viewers: int, seconds: float, page: Callable[[list[str]]
     ready, taken, lock = threading.Barrier(viewers), list[float](), threading.Lock()
 
     def look(number: int) -> None:
-        mine = random.Random(number)  # noqa: S311 - nobody must not guess it
+        mine = random.Random(number)  # noqa: S311 - a load test keeps no secret
         viewer = Viewer(port, page(list(PAGES)), keep=False)
         try:
             viewer.run()

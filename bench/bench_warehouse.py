@@ -186,7 +186,7 @@ def _spark(_folder: Path) -> tuple[str | None, Callable[[], None]]:
 
     try:
         cluster = spark_cluster.Cluster(short=False)
-    except BaseException as error:
+    except BaseException as error:  # what pytest raises for an absent peer is no Exception
         if type(error).__name__ not in ("Skipped", "Failed"):
             raise
         return None, lambda: None
