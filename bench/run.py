@@ -2,10 +2,13 @@
 
 A module `bench_*.py` beside this file has `figures() -> list[dict]` with name, value, peer, ratio and
 limit (the ratio that must not be exceeded, or None). Exit status 1 if one is.
+
+`python bench/run.py git store` runs those two alone.
 """
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,12 @@ def figures(path: Path) -> list[dict[str, Any]]:
     return list(module.figures())
 
 
-def main() -> int:
-    """Run every benchmark and print the table."""
-    rows = [row for path in sorted(Path(__file__).parent.glob("bench_*.py")) for row in figures(path)]
+def main(names: Sequence[str] = ()) -> int:
+    """Run every benchmark, or those that are named, and print the table. Raises SystemExit for a name that none has."""
+    paths = {path.stem.removeprefix("bench_"): path for path in sorted(Path(__file__).parent.glob("bench_*.py"))}
+    if unknown := set(names) - set(paths):
+        raise SystemExit(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(paths)}")
+    rows = [row for name in names or paths for row in figures(paths[name])]
     width = max(len(row["name"]) for row in rows)
     print(f"{'figure':{width}}  {'value':>10}  {'peer':>10}  {'ratio':>8}  {'limit':>8}")
     for row in rows:
@@ -34,4 +40,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

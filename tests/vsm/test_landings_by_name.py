@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vsm.changes import changes
@@ -148,11 +148,13 @@ def came_with(graph: Named, line: list[str]) -> Iterator[tuple[str, list[str]]]:
     Where the line and a merged branch both run into what was not read, nobody can tell where they
     parted: what the branch reaches may have been on the line for years. Then the merge came alone.
     """
-    # What lies on the line came by itself, also where a circle of parents, which only a broken source tells, leads from before it.
+    # What lies on the line came by itself, also where a circle of parents, which only a broken source tells, leads from before
+    # it; and only a merge brings more than itself, also where such a circle has commits that follow the line's end.
     seen, cut = set(line), False
     for sha in line:
         seen.remove(sha)
-        came = graph.unseen(sha, seen)
+        came = graph.unseen(sha, seen) if len(graph.parents[sha]) > 1 else [sha]
+        seen.add(sha)
         loose = bool(graph.edge) and not graph.edge.isdisjoint(came)
         yield sha, [sha] if loose and (cut or sha in graph.edge) else came
         cut = cut or loose
@@ -244,7 +246,20 @@ def histories(draw: st.DrawFn) -> Facts:
     return Facts.of(commits=commits, pull_requests=requests, pull_request_commits=own, deployments=live, repositories=heads)
 
 
+def in_a_circle() -> Facts:
+    """Two branches that run into a circle of parents, of which one commit was deployed: the others follow the line's end."""
+    told = [("00", "13"), ("01", "13"), ("13", "10"), ("10", "07"), ("07", "13")]
+    shas = {name: name + SHAS[0][2:] for name, _ in told}
+    commits = [
+        {"repository": "shop", "sha": shas[name], "parents": shas[parent], "authored_at": MONDAY, "committed_at": MONDAY}
+        for name, parent in told
+    ]
+    live = {"id": "d", "application": "a", "environment": "production", "result": "success", "repository": "shop"}
+    return Facts.of(commits=commits, deployments=[live | {"sha": shas["07"]}])
+
+
 @settings(max_examples=25, deadline=None)
+@example(in_a_circle())
 @given(histories())
 def test_every_commit_came_with_the_same_change(facts: Facts) -> None:
     made = changes(facts, People.of(facts))
