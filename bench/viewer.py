@@ -28,7 +28,7 @@ class Viewer:
 
     def __init__(self, port: int, page: str = "", query: str = "", keep: bool = True) -> None:
         self._socket = connect(
-            f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=f"http://localhost:{port}"
+            f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=f"http://127.0.0.1:{port}"
         )
         self._page, self._query, self._keep = page, query, keep  # whether to read the charts, which takes this process's time
 
