@@ -204,20 +204,26 @@ def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _joined(columns: Sequence[pd.Series]) -> pd.Series:
-    """Columns of categories, one under the other. Several mostly have the same names: those are looked at once."""
+    """Columns of categories, one under the other."""
+    codes, kind = joined(columns)
+    return pd.Series(pd.Categorical.from_codes(np.concatenate(codes), dtype=kind, validate=False))
+
+
+def joined(columns: Sequence[pd.Series]) -> "tuple[list[np.ndarray[Any, Any]], pd.CategoricalDtype]":
+    """Columns of categories as numbers of all the names that any has. Several mostly have the same: those are looked at once."""
     types = [column.dtype for column in columns]
+    codes = [column.cat.codes.to_numpy() for column in columns]
     kinds = {id(kind): kind for kind in types}
     if len(kinds) == 1:
-        return pd.Series(pd.Categorical.from_codes(np.concatenate([column.cat.codes for column in columns]), dtype=types[0]))
+        return codes, types[0]
     told = pa.concat_arrays([_arrow(kind.categories) for kind in kinds.values()]).dictionary_encode()
     ends = np.cumsum([len(kind.categories) for kind in kinds.values()])[:-1]
     small = np.min_scalar_type(-len(told.dictionary) - 1)
     number = {
         key: np.append(mine, -1).astype(small) for key, mine in zip(kinds, np.split(told.indices.to_numpy(), ends), strict=True)
     }
-    codes = np.concatenate([number[id(kind)][column.cat.codes.to_numpy()] for column, kind in zip(columns, types, strict=True)])
     names = pd.Index(pd.array(told.dictionary, dtype="str"))
-    return pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names), validate=False))
+    return [number[id(kind)][one] for one, kind in zip(codes, types, strict=True)], pd.CategoricalDtype(names)
 
 
 def in_turn(names: pd.Index) -> bool:

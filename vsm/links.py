@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from vsm.frames import Codes, among, looked_up, no_text, places, plain, text, ti
 from vsm.history import NONE, keys
 from vsm.incidents import noticed, set_apart
 from vsm.levels import USUAL, Families
+from vsm.meanwhile import meanwhile
 from vsm.mentions import change_tickets
 from vsm.people import People
 from vsm.store import Facts
@@ -74,11 +75,13 @@ class Links:
 def link(facts: Facts, config: Config, people: People) -> Links:
     """Link all facts."""
     made = changes(facts, people)
+    # These ask for nothing of what follows.
+    builds, named = (meanwhile(partial(work, facts, made)) for work in (_change_builds, change_tickets))
     where = placed(facts, made.changes, made.commits, config.applications)
     made = replace(made, changes=applied(made.changes, where))
     shipped = deployed(facts, made, config, where)
     made = replace(made, changes=_in_effect(made.changes, shipped.brought))
-    tickets = change_tickets(facts, made)
+    tickets = named()
     target, parts = Families.of(facts.tickets, config.levels.epics).targets(lambda _: USUAL)
     items, item_changes = _items(facts, made.changes, tickets, target)
     incidents, excluded = _incidents(facts, shipped, made.changes, config)
@@ -90,7 +93,7 @@ def link(facts: Facts, config: Config, people: People) -> Links:
         items=items,
         item_changes=item_changes,
         item_tickets=parts,
-        change_builds=_change_builds(facts, made),
+        change_builds=builds(),
         deployments=shipped.deployments,
         deployment_changes=shipped.brought,
         environment_changes=shipped.elsewhere,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from vsm.events import RANK
 from vsm.frames import TIME, among, plain
+from vsm.ordered import RANK
 from vsm.path_parts import Parts, Row, records
 from vsm.workflow import Workflow
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from vsm.events import chained
 from vsm.frames import among, plain
 from vsm.pipeline import Flow
+from vsm.tracked import chained
 
 LANES = ("ticket", "part", "blocked", "change", "build", "deployment", "incident")
 Row = dict[str, Any]

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from vsm.events import ENDS
 from vsm.frames import TIME, among, plain
 from vsm.metrics.blocked import flags
+from vsm.ordered import ENDS
 from vsm.path_parts import LANES, Parts, Row, records
 from vsm.workflow import Stage, Workflow
 

@@ -1,18 +1,21 @@
 """The whole way from facts to each item's path, one line a step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from vsm import events, levels, links, visits, workflow
+from vsm import events, levels, links, tracked, visits, workflow
 from vsm.config import Config, Level, StreamConfig
-from vsm.events import LOG, chained, in_order
 from vsm.frames import among, kept, looked_up, no_text, plain, stacked, text
 from vsm.history import History
 from vsm.links import arrivals
+from vsm.meanwhile import meanwhile
 from vsm.models import SEPARATOR, TABLES, kind
+from vsm.ordered import LOG, in_order
 from vsm.people import People
 from vsm.store import Facts
+from vsm.tracked import chained
 
 # The times of which the first is when a row of a table comes to be known; the others say how it went on, or what was before.
 BORN = {
@@ -80,8 +83,9 @@ def read(
     now = latest if now is None else now
     known = facts if now is None or latest is None or now >= latest else as_of(facts, now)
     people = People.of(known, config.people)
+    told = meanwhile(lambda: tracked.of_tickets(known, people))
     linked, home = _at_levels(links.link(known, config, people), known, config, level)
-    log = events.log(known, linked, people)
+    log = meanwhile(lambda: events.log(known, linked, people, told()))
     leveled = {stream.name: level or stream.level for stream in workflow.streams(config)}
     streams = tuple(_stream(stream, known, linked, log, home, config, leveled[stream.name]) for stream in workflow.streams(config))
     return Flow(config, known, people, linked, streams, linked.items[home.isna().to_numpy()], now, harvested)
@@ -212,7 +216,13 @@ def claims(stream: StreamConfig, items: pd.DataFrame) -> pd.Series:
 
 
 def _stream(
-    stream: StreamConfig, facts: Facts, linked: links.Links, log: pd.DataFrame, home: pd.Series, config: Config, level: str
+    stream: StreamConfig,
+    facts: Facts,
+    linked: links.Links,
+    log: Callable[[], pd.DataFrame],
+    home: pd.Series,
+    config: Config,
+    level: str,
 ) -> StreamFlow:
     items = kept(linked.items, (home == stream.name).to_numpy()).reset_index(drop=True)
     arrived = _arrived(items, linked)
@@ -223,7 +233,8 @@ def _stream(
     shipped = bool(among(changes["change"], held).any())
     flow = workflow.of_stream(stream, _facts_of(facts, items, linked), changes, config.production, shipped)
     flow = replace(flow, notes=(*flow.notes, *levels.notes(level, items, linked.item_tickets)))
-    told = kept(log, among(log["item"], items["item"]))
+    every = log()
+    told = kept(every, among(every["item"], items["item"]))
     if linked.item_tickets["tells"].any():
         told = levels.rolled(told, flow)
     mine = _with_ends(told, items, arrived, linked, flow)

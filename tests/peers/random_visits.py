@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vsm.events import LOG, in_order
 from vsm.frames import no_times
+from vsm.ordered import LOG, in_order
 from vsm.workflow import Stage, Workflow
 
 MONDAY = pd.Timestamp("2026-03-02", tz="UTC").as_unit("us")

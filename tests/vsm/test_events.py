@@ -9,11 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vsm.config import Config
-from vsm.events import LOG, chained, log
+from vsm.events import log
 from vsm.links import link
 from vsm.models import TABLES
+from vsm.ordered import LOG
 from vsm.people import People
 from vsm.store import Facts
+from vsm.tracked import chained
 
 Told = Callable[..., Facts]
 MONDAY = pd.Timestamp("2026-03-02", tz="UTC")

@@ -444,9 +444,14 @@ def frames(found: Flow) -> dict[str, pd.DataFrame]:
     return made
 
 
+def in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as it is read: categories also have names that no row has, such as statuses of moves that were not known yet."""
+    return frame.astype({name: "str" for name in frame.select_dtypes("category")})
+
+
 def assert_same(found: Flow, other: Flow) -> None:
     for (name, frame), (_, right) in zip(frames(found).items(), frames(other).items(), strict=True):
-        pd.testing.assert_frame_equal(frame, right, obj=name)
+        pd.testing.assert_frame_equal(in_words(frame), in_words(right), obj=name)
     assert [one.workflow for one in found.streams] == [one.workflow for one in other.streams]
     assert [(one.unknown, one.deploys) for one in found.streams] == [(one.unknown, one.deploys) for one in other.streams]
     assert found.people.pseudonyms == other.people.pseudonyms

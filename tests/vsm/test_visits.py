@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vsm.events import LOG, in_order
+from vsm.ordered import LOG, in_order
 from vsm.visits import VISITS, Path, visits
 from vsm.workflow import Stage, Workflow
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm import visits as module
-from vsm.events import LOG, in_order
 from vsm.frames import TIME, looked_up, no_text
+from vsm.ordered import LOG, in_order
 from vsm.visits import NOBODY, NOT_YET, Action, visits
 from vsm.workflow import Stage, Workflow
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from vsm import pipeline, workflow
-from vsm.events import chained
 from vsm.frames import among, begins, kept, looked_up, places, recoded, shared, taken
 from vsm.levels import Families
 from vsm.links import Links
@@ -16,6 +15,7 @@ from vsm.metrics.blocked import flags
 from vsm.metrics.figure import hours
 from vsm.models import SEPARATOR, TABLES, kind
 from vsm.pipeline import Flow, StreamFlow
+from vsm.tracked import chained
 
 COLUMNS = ("check", "rows", "effect", "remedy")
 LOW = 0.5  # of what could be linked; with less, a number that needs the link speaks of the smaller part

@@ -1,0 +1,16 @@
+"""Work beside other work: what numpy and Arrow do with millions of rows leaves Python's lock to others."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def meanwhile(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin some work on another core; what is returned waits for it, and gives its result or raises its error."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(work).result
+    finally:
+        pool.shutdown(wait=False)  # what is begun goes on
