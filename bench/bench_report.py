@@ -1,7 +1,8 @@
 """The whole report, from a SQLite store to its document, against a bare stable sort of as long a log in the same run.
 
 Made-up lines of 100,000 tickets (about 1.4 million events) and of a million, whose store of some 3 GB is written first.
-Each report is made once by a process of its own, which also tells its peak memory.
+Report and sort are made alike: once, by a process of its own that has no warm memory; of each the fastest of three such
+processes counts. The sort's best time in memory that was used before is told, too. The report also tells its peak memory.
 `python bench/bench_report.py FILE` prints where the time goes for a store that is there (CPU seconds).
 """
 
@@ -19,6 +20,7 @@ import bench_flow
 import big_store
 
 SMALL, LARGE = 100_000, 1_000_000
+RUNS = 3
 LIMITS = {LARGE: 20.0}  # times the bare sort; for the smaller log what does not grow with it weighs too much
 MEMORY = 6_000.0  # MB
 AS_THE_PROGRAM = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # `vsm.cli.main` sets it
@@ -30,18 +32,31 @@ def figures() -> list[Figure]:
     """The measured figures: name, value, peer, ratio and limit."""
     found = []
     for tickets in (SMALL, LARGE):
-        log = bench_flow.synthetic(tickets)
-        (floor,) = bench_flow.taking_turns(lambda log=log: bench_flow.bare(log))
-        del log
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "big.db"
             subprocess.run([sys.executable, big_store.__file__, str(file), str(tickets)], check=True)
-            made = subprocess.run([sys.executable, __file__, str(file)], stdout=subprocess.PIPE, check=True, env=AS_THE_PROGRAM)
-            told = json.loads(made.stdout)
-        name = f"whole report, {tickets:,} tickets"
-        found.append(_figure(f"{name} ÷ a bare stable sort, s", told["seconds"], floor, LIMITS.get(tickets)))
-        found.append(_figure(f"{name}, peak MB ÷ 6 GB", told["peak_mb"], MEMORY, 1.0))
+            sorts, reports = ([_asked(what) for _ in range(RUNS)] for what in (str(tickets), str(file)))
+        first, again = (min(told[name] for told in sorts) for name in ("seconds", "again"))
+        seconds, name = min(told["seconds"] for told in reports), f"whole report, {tickets:,} tickets"
+        found.append(_figure(f"{name} ÷ a bare stable sort, s", seconds, first, LIMITS.get(tickets)))
+        found.append(_figure(f"{name} ÷ the sort's best in memory used before, s", seconds, again, None))
+        found.append(_figure(f"{name}, peak MB ÷ 6 GB", max(told["peak_mb"] for told in reports), MEMORY, 1.0))
     return found
+
+
+def _asked(what: str) -> dict[str, Any]:
+    """What a process of its own measures: the report of a store's file, or the sort of so many tickets' log."""
+    made = subprocess.run([sys.executable, __file__, what], stdout=subprocess.PIPE, check=True, env=AS_THE_PROGRAM)
+    told: dict[str, Any] = json.loads(made.stdout)
+    return told
+
+
+def sorted_once(tickets: int) -> dict[str, float]:
+    """The seconds of a bare stable sort of a log, and the best of some more in the same process."""
+    log = bench_flow.synthetic(tickets)
+    began = time.perf_counter()
+    bench_flow.bare(log)
+    return {"seconds": time.perf_counter() - began, "again": bench_flow.taking_turns(lambda: bench_flow.bare(log))[0]}
 
 
 def measured(file: Path) -> dict[str, Any]:
@@ -66,11 +81,11 @@ def measured(file: Path) -> dict[str, Any]:
     step("links, events and visits")
     measures = measure.measure(flow, Scope(*window(flow.now, told.zone, None, None)), ahead=True)  # as `vsm report` does
     step("figures and constraint, and what runs beside them")
-    assert measures.waste is not None
-    assert measures.lever is not None
-    step("waste and lever")
-    json.dumps(report.document(measures, harvests))
-    step("document")
+    whole = report.document(measures, harvests)
+    json.dumps(whole)
+    assert whole["waste"]
+    assert whole["lead_time_lever"]
+    step("document, and what is still to be done of waste, lever and the constraint's history")
     return {
         "seconds": time.perf_counter() - began,
         "cpu": steps,
@@ -84,4 +99,4 @@ def _figure(name: str, value: float, peer: float, limit: float | None) -> Figure
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured(Path(sys.argv[1]))))
+    print(json.dumps(sorted_once(int(sys.argv[1])) if sys.argv[1].isdigit() else measured(Path(sys.argv[1]))))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,3 +15,12 @@ def meanwhile(work: Callable[[], T]) -> Callable[[], T]:
         return pool.submit(work).result
     finally:
         pool.shutdown(wait=False)  # what is begun goes on
+
+
+def later(work: Callable[[], T], pool: ThreadPoolExecutor | None) -> Callable[[], T]:
+    """Some work for when it is first asked for; a pool, where there is one, may be faster. Whoever begins it does it, once."""
+    alone = cache(work)
+    if pool is None:
+        return alone
+    begun = pool.submit(work)
+    return lambda: alone() if begun.cancel() else begun.result()

@@ -15,6 +15,7 @@ from vsm.delivery import Deliveries, Delivery, whose
 from vsm.deployed import applications
 from vsm.frames import among, in_names, kept
 from vsm.lever import Lever, lever
+from vsm.meanwhile import later
 from vsm.metrics import (
     batch_size,
     blocked,
@@ -166,7 +167,7 @@ def measure(told: Flow, scope: Scope, policy: Policy = "vsm", definition: Defini
     """
     chosen = _streams(told, scope)
     pool = ThreadPoolExecutor(1) if ahead else None
-    shared = _Shared(told, policy, Deliveries(told), cache(lambda: list(quality.of_everything(told))), pool)
+    shared = _Shared(told, policy, Deliveries(told), later(lambda: list(quality.of_everything(told)), pool), pool)
     try:
         return _measured(shared, chosen, scope, definition)
     finally:
@@ -205,7 +206,7 @@ class _Shared:
 
     def later(self, work: Callable[[], T]) -> Callable[[], T]:
         """What is worked out when it is first asked for, or, where there is a pool, from now on beside the rest."""
-        return cache(work) if self.pool is None else self.pool.submit(work).result
+        return later(work, self.pool)
 
 
 def _deployed(told: Flow, whose: frozenset[str] | None) -> list[str]:

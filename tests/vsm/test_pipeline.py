@@ -446,7 +446,7 @@ def frames(found: Flow) -> dict[str, pd.DataFrame]:
 
 def in_words(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as it is read: categories also have names that no row has, such as statuses of moves that were not known yet."""
-    return frame.astype({name: "str" for name in frame.select_dtypes("category")})
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
 
 
 def assert_same(found: Flow, other: Flow) -> None:
