@@ -285,7 +285,7 @@ def _poured(source: sa.Connection, table: sa.Table, sink: sa.Connection) -> tupl
             for row in rows:
                 out.write_row([dumps(value) if isinstance(value, dict | list) else value for value in row])
             summed = _plus(summed, rows)
-    if "id" in names:
+    if "id" in names and isinstance(table.c["id"].type, sa.Integer):  # a build's id is text, and nobody counts it
         newest = sink.scalar(sa.select(sa.func.max(table.c["id"]))) or 0
         sink.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(table.name, "id"), newest + 1, False)))
     return summed

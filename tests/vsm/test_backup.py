@@ -33,6 +33,7 @@ def filled(path: Path, tickets: int = 3) -> str:
                 {"key": f"A-{number}", "created_at": AT, "title": "Pay — “später” 🙂", "labels": "a,b"} for number in range(tickets)
             ]
             store.save(connection, "tickets", rows, origin="jira")
+            store.save(connection, "builds", [{"id": "shop#1", "job": "shop", "started_at": AT}], origin="ci")  # its id is text
             store.save_raw(connection, "jira", "issue", [("1", {"key": "A-1"})], harvest=harvest, at=AT)
             store.save_cursor(connection, "jira", "issues", {"since": "2026-03-01", "page": [1, None]}, at=AT)
         store.finish_harvest(engine, harvest, at=AT, status="done", rows=tickets, changed=tickets)
