@@ -1,6 +1,7 @@
-"""What a program leaves behind that is killed at any moment of a harvest, an import, a migration or an export."""
+"""What a program leaves behind that is killed at any moment of a harvest, import, migration, export, backup or restore."""
 
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import alembic.config
 import sqlalchemy as sa
 from company import Company
 
-from vsm import facts, store
+from vsm import backup, facts, store
 
 
 class Kills:
@@ -74,6 +75,32 @@ class Kills:
             differing += {path.name: path.read_text() for path in sorted(out.glob("[!.]*"))} != self.whole
         return differing
 
+    def backups(self, kills: int) -> int:
+        """Backups over an older one, and their return over a store with other facts: each is the old one or the new one, whole."""
+        file, other = self.company.folder / "backup.zip", self.company.folder / "other-facts"
+        self._other(other)
+        until, differing = self.company.killed + kills, 0
+        while self.company.killed < until:
+            old, call = backup_of(file), ["backup", str(file), "--force", "--store", self.company.store("whole")]
+            while self._killed("backup", *call) != 0:
+                differing += file.exists() and backup_of(file) != old and backup.check(file).rows["tickets"] != self._tickets
+            differing += backup.check(file).rows["tickets"] != self._tickets
+            name = self._name()
+            assert self.company.call("import", str(other), "--store", self.company.store(name)) == 0, self.company.errors()
+            before, call = self._counted(name), ["restore", str(file), "--force", "--store", self.company.store(name)]
+            while self._killed("restore", *call) != 0:
+                differing += self._counted(name) not in (before, self.rows)
+            differing += self.company.facts(name) != self.whole
+        return differing
+
+    @property
+    def _tickets(self) -> int:
+        return self.whole["tickets.csv"].count("\n") - 1
+
+    def _other(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "tickets.csv").write_text("key,created_at\nOLD-1,2026-03-02T09:00:00Z\n")
+
     def _name(self) -> str:
         self.stores += 1
         return f"killed-{self.stores}"
@@ -83,6 +110,7 @@ class Kills:
         began = time.monotonic()
         after = self.company.rng.uniform(0, 1.2 * self._seconds.get(what, 1.0))
         status = self.company.call(*call, kill_after=after if self.company.rng.random() < 0.75 else None)
+        assert status in (0, -signal.SIGKILL), self.company.errors()  # one that fails by itself would be tried for ever
         if status == 0:
             self._seconds[what] = time.monotonic() - began
         return status
@@ -90,6 +118,11 @@ class Kills:
     def _counted(self, name: str) -> int:
         with store.opened(self.company.store(name)) as engine, engine.connect() as connection:
             return store.rows(connection)
+
+
+def backup_of(file: Path) -> bytes | None:
+    """A backup's bytes; None where there is none yet."""
+    return file.read_bytes() if file.exists() else None
 
 
 def older(url: str, folder: Path) -> None:
