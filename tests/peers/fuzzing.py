@@ -2,7 +2,7 @@
 
 The bytes are decisions: which answer of a source, or which text, to begin with, and what to spoil in it. So random bytes,
 Hypothesis and a coverage-guided fuzzer ask the same. An input that a place refuses with an error of ours is as good as one
-that it takes.
+that it takes. Half of the answers to begin with are real ones where VSM_RECORDED_DATA names the folder of them.
 """
 
 import copy
@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import real_payloads
+
 from collectors import telling
 from collectors.base import CollectorError, Context
 from collectors.handles import Handles
@@ -23,7 +25,7 @@ from vsm import cdevents, config, event, facts, models
 from vsm.errors import UsageError, WorkError
 
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
-OURS = (UsageError, WorkError, CollectorError, models.RowError)
+OURS = (UsageError, WorkError, CollectorError, models.RowError, real_payloads.Untold)
 WHO = Handles(b"a key")
 STAMP = datetime(2026, 3, 2, tzinfo=UTC)
 ODD: tuple[Any, ...] = (
@@ -129,7 +131,8 @@ def answered(kind: str) -> Callable[[bytes], Any]:
 
     def made(data: bytes) -> Any:
         dice = Dice(data)
-        resource, key, whole = dice.of(answers(kind))
+        real = real_payloads.answers(kind)
+        resource, key, whole = dice.of(real if real and dice.below(2) else answers(kind))
         return [resource, key, spoilt(whole, dice)]
 
     return made
@@ -139,7 +142,8 @@ def mapped(kind: str) -> Callable[[Any], None]:
     """A collector's way from an answer to rows that a store takes."""
 
     def take(told: Any) -> None:
-        resource, key, spoiled = told
+        resource, spoiled = real_payloads.trimmed(told[0], told[2])
+        key = told[1]
         clean = telling.scrubbed(WHO, resource, key, spoiled)
         for table, rows in telling.told(collector(kind), resource, key, clean).items():
             for row in rows:
@@ -157,7 +161,9 @@ def commits(data: bytes) -> Any:
         parents = " ".join(dice.of([*shas, "f" * 40, ""]) for _ in range(dice.below(3)))
         times = [str(dice.of(("1767225600", "0", "-1", "253402300799", "253402300800", "9" * 30, "", "x", "٣"))) for _ in range(2)]
         who = dice.of(("ann@example.org", "", "no address", "@", "a@b")), dice.of(("Ann", "", "\ud800"))
-        found.append([f"{len(found):040x}", parents, *times, *who, "\n\n".join(dice.of(MESSAGES) for _ in range(dice.below(3)))])
+        words = real_payloads.messages() if dice.below(4) == 1 else ()
+        message = "\n\n".join(dice.of(words or MESSAGES) for _ in range(dice.below(3)))
+        found.append([f"{len(found):040x}", parents, *times, *who, message])
     return found
 
 
@@ -327,7 +333,7 @@ def _value(value: Any) -> str:
 def events(data: bytes) -> Any:
     """Events as JSON: ours, CDEvents, in envelopes; torn as text, or with something else in the place of a value."""
     dice = Dice(data)
-    seed = dice.of(EVENTS)
+    seed = dice.of((*EVENTS, *real_payloads.events()))
     if dice.below(3):
         return json.dumps(spoilt(json.loads(seed), dice))
     return torn(seed.encode(), dice).decode("utf-8", errors="surrogateescape")
