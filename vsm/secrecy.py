@@ -22,16 +22,18 @@ FORMS = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{22,}"
     r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|imt|oas)-[\w-]{16,}"
     r"|ATATT3[\w=-]{20,}|xox[abeoprs]-[\w-]{10,}|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{35}"
-    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*|whsec_[A-Za-z0-9+/=]{16,}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{16,}|sk_live_\w{16,}"
+    r"|(?<![\w-])(?=[\w-]*eyJ)[\w-]{11,}+\.eyJ[\w-]{8,}+\.[\w-]*"
+    r"|whsec_[A-Za-z0-9+/=]{16,}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{16,}|sk_live_\w{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.S,
 )
-# What stands before the secret stays, so that one still sees what it was.
+# What stands before the secret stays, so that one still sees what it was. Nothing is begun in the middle of a word: a text of one
+# long word would be gone through from each of its letters.
 BEFORE = re.compile(
-    r"""(?P<before>[\w+.-]{2,}://[^/\s:@"']*:)[^/\s@"']+(?=@)"""
+    r"""(?P<before>(?<![\w+.-])[\w+.-]{2,}+://[^/\s:@"']*+:)[^/\s@"']++(?=@)"""
     r"""|(?P<basic>\b(?:[Bb]earer|[Bb]asic)\s+)(?=[^\s"']*[0-9=])[\w~+/.=-]{16,}"""
     r"""|(?P<header>\b(?:[Pp]roxy-)?[Aa]uthorization["']?\s*[:=]\s*["']?(?:\w+\s+)?)[^\s"',;]{6,}"""
-    r"""|(?P<field>\b[\w-]*(?i:token|secret|password|passwd|api[_-]?key|access[_-]?key|private[_-]?key)=)[^\s&"',;*]{4,}"""
+    r"""|(?P<field>(?<![\w-])[\w-]*(?i:token|secret|password|passwd|api[_-]?key|access[_-]?key|private[_-]?key)=)[^\s&"',;*]{4,}"""
 )
 # Fields of answers whose text is a secret, whatever it looks like; letters and digits alone, in any case.
 FIELDS = frozenset({

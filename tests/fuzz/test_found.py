@@ -15,6 +15,7 @@ from vsm.measure import measure
 from vsm.pseudonyms import Pseudonyms
 from vsm.reverts import takes_back
 from vsm.scope import Scope, window
+from vsm.secrecy import concealed
 from vsm.store import Facts
 
 AT = "2026-03-02T10:00:00Z"
@@ -45,6 +46,13 @@ def test_a_title_of_ten_thousand_reverts_is_read_to_its_end():
     assert takes_back('Revert "' * 10_001)
     assert not takes_back('Revert "' * 10_000)
     assert "text_" in Pseudonyms(b"a key", Facts.empty()).title('Revert "' * 10_000 + "x" + '"' * 10_000)
+
+
+@pytest.mark.parametrize("word", ["x", "a-", "eyJ", "eyJ.", "a.", "token-", "a@", "Bearer ", "https://a:", "-----BEGIN A"])
+def test_a_text_of_one_long_word_is_searched_for_secrets_in_one_go(word):
+    """Searched from each of its letters, as it once was, a title of megabytes would take days."""
+    text = word * (2_000_000 // len(word)) + " :// token=abcdef https://ann:hunter2@h"
+    assert concealed(text).endswith(" :// token=*** https://ann:***@h")
 
 
 @dataclass
