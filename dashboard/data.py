@@ -1,6 +1,6 @@
 """The door: the only cache, the only engine and the only clock of the dashboard.
 
-Nothing is cached by a frame: Streamlit hashes only a sample of a large one. Keys are the store's
+Nothing is cached by what is in a frame: that is large, and Streamlit hashes only a sample of it. Keys are the store's
 version, the configuration's text and the filters. What comes out is shared between viewers and
 must not be changed.
 """
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-import streamlit as st
 
 from dashboard import access, harvest
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.charts.catalogue import drawn as drawing
 from dashboard.charts.entry import AHEAD, ITEMS, Asked, Drawn
 from dashboard.harvest import Harvest
+from dashboard.shared import shared
 from vsm import access as rules
 from vsm import audit, figures, journal, pipeline, store, tokens
 from vsm import board as boards
@@ -59,9 +59,10 @@ Key = tuple[str, int, tuple[int, int], str, tuple[str, ...] | None]
 class _Look:
     """What was seen in this run of a page already."""
 
+    config: Config | None = None
     key: tuple[Key, Config] | None = None
     written: Written | None = None
-    harvests: pd.DataFrame | None = None
+    runs: tuple[pd.DataFrame, pd.Timestamp | None] | None = None
 
 
 _look: ContextVar[_Look | None] = ContextVar("look", default=None)  # parts of a page that run by themselves look anew
@@ -116,6 +117,15 @@ def url() -> str:
 
 def config() -> Config:
     """The configuration, read anew whenever its file is another: an edited vsm.toml shows at once. Raises ConfigError."""
+    look = _look.get()
+    if look is None:
+        return _configured()
+    if look.config is None:
+        look.config = _configured()
+    return look.config
+
+
+def _configured() -> Config:
     path = os.environ.get(CONFIG)
     try:
         found = Path(path or "vsm.toml")
@@ -199,11 +209,16 @@ def audited(most: int) -> pd.DataFrame:
 def known() -> Known:
     """What there is to choose from. Raises NothingYet, or UsageError for a store or configuration that cannot be used."""
     key, configured = _key()
-    known, runs = _choosable(key, configured), harvests()
-    last = runs.loc[runs["status"] == "done", "finished_at"].max()
-    if pd.isna(last):
-        return known
-    return replace(known, last_read=last, days_old=(datetime.now(UTC) - last).days)
+    known, last = _choosable(key, configured), _runs()[1]
+    return known if last is None else replace(known, last_read=last, days_old=(datetime.now(UTC) - last).days)
+
+
+def known_already() -> bool:
+    """Whether `known` answers at once."""
+    try:
+        return _choosable.ready(*_key())
+    except (NothingYet, UsageError):
+        return True
 
 
 @contextmanager
@@ -228,6 +243,11 @@ def measures(choice: Choice) -> Measures:
     return _measures(key, configured, replace(choice, compare=True), before=False)
 
 
+def measured_already(choice: Choice) -> bool:
+    """Whether `measures` answers at once."""
+    return _measures.ready(*_key(), replace(choice, compare=True), before=False)
+
+
 def measures_before(choice: Choice) -> Measures:
     """The same of the period of the same length before."""
     key, configured = _key()
@@ -242,7 +262,7 @@ def changes(choice: Choice) -> dict[str, pd.DataFrame]:
 
 def said(choice: Choice) -> list[str]:
     """The findings, compared with the period before."""
-    return _said(measures(choice), measures_before(choice))[0]
+    return _said(measures(choice), measures_before(choice))
 
 
 def compared(now: Figure, before: Figure, value: str) -> Comparison:
@@ -465,14 +485,9 @@ def way(item: str) -> paths.Path | None:
 
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
-    look = _look.get()
-    if look is not None and look.harvests is not None:
-        return look.harvests
-    found = store.harvests(_opened())
+    found = _runs()[0]
     if viewer().streams is not None:  # a source's name, scope and errors may speak of other streams
         found = found.assign(source=found["kind"], scope=None, error=None)
-    if look is not None:
-        look.harvests = found
     return found
 
 
@@ -589,6 +604,18 @@ def _noted() -> Written:
     return found
 
 
+def _runs() -> tuple[pd.DataFrame, pd.Timestamp | None]:
+    """Every run of a harvest, newest first, and when one last came to its end, as this run of a page saw them."""
+    look = _look.get()
+    if look is not None and look.runs is not None:
+        return look.runs
+    (place, file, *_), _ = _key()
+    found = _harvested(place, file, store.runs_version(_engine(place, file)))
+    if look is not None:
+        look.runs = found
+    return found
+
+
 def _key() -> tuple[Key, Config]:
     """What all that is derived depends on (the store, its version, the configuration's text), and the configuration."""
     look = _look.get()
@@ -631,14 +658,21 @@ def _file(place: str) -> int | None:
         return None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@shared(4)
 def _engine(place: str, file: int) -> store.Engine:
     return store.open_store(place, create=False)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Reading the facts from the store …")
+@shared(1, says="Reading the facts from the store …")
 def _facts(place: str, file: int, version: tuple[int, int]) -> store.Facts:
     return store.facts(_engine(place, file))
+
+
+@shared(2)
+def _harvested(place: str, file: int, version: tuple[object, ...]) -> tuple[pd.DataFrame, pd.Timestamp | None]:
+    found = store.harvests(_engine(place, file))
+    last = found.loc[found["status"] == "done", "finished_at"].max()
+    return found, None if pd.isna(last) else last
 
 
 def _allowed_flow(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
@@ -646,12 +680,12 @@ def _allowed_flow(key: Key, configured: Config, level: Level | None, now: pd.Tim
     return _flow((*key[:4], None), configured, level, now) if key[4] is None else _part(key, configured, level, now)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@shared(6)
 def _part(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     return only(_flow((*key[:4], None), _configured, level, now), frozenset(key[4] or ()))
 
 
-@st.cache_resource(max_entries=3, show_spinner="Linking tickets, changes and deployments, and following each item …")
+@shared(3, says="Linking tickets, changes and deployments, and following each item …")
 def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     if key[4] is not None:  # everything, under the key of who may see a part of it
         raise RuntimeError("what may be seen by some is asked of _allowed_flow")
@@ -666,7 +700,7 @@ def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp 
     return flow
 
 
-@st.cache_resource(max_entries=3, show_spinner="1 of 2: reading the facts, linking them and following each item …")
+@shared(3, says="1 of 2: reading the facts, linking them and following each item …")
 def _choosable(key: Key, _configured: Config) -> Known:
     """What does not change by itself of what there is to choose from; when it was read is not in it."""
     flow = _allowed_flow(key, _configured, None, None)
@@ -683,7 +717,7 @@ def _choosable(key: Key, _configured: Config) -> Known:
     )
 
 
-@st.cache_resource(max_entries=12, show_spinner="Measuring what was tried …")
+@shared(12, says="Measuring what was tried …")
 def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
     try:
         return measuring.measure(_allowed_flow(key, _configured, None, None), scope)
@@ -691,7 +725,7 @@ def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
         raise UsageError(str(error)) from None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@shared(8)
 def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> Measures:
     """What was measured of a scope that texts name: `end` is "now", as it is for the report."""
     told = dict(asked)
@@ -705,12 +739,12 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
         raise UsageError(str(error)) from None
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@shared(32)
 def _document(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], ...]) -> dict[str, Any]:
     return reports.document(_asked(key, _configured, asked), harvests())
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring what stands beside it …", hash_funcs={Measures: id})
+@shared(8, says="Measuring what stands beside it …", by_place=("one",))
 def _other(key: Key, one: Measures, scope: Scope) -> Measures:
     try:
         return measured_against(one, scope)
@@ -719,7 +753,7 @@ def _other(key: Key, one: Measures, scope: Scope) -> Measures:
 
 
 # All charts of one choice are about 40; what is kept of each is its rows and its specification, not the facts.
-@st.cache_resource(max_entries=512, show_spinner=False)
+@shared(512)
 def _drawn(
     key: Key, _configured: Config, choice: Choice, stream: str | None, name: str, ahead: int, items: int, written: Written | None
 ) -> Drawn:
@@ -733,20 +767,19 @@ def _drawn(
     return told
 
 
-# What was measured is shared and never changed, so that it is known by its place in memory; it is kept beside the
-# answer, so that no other can take that place.
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Measures: id})
-def _said(now: Measures, before: Measures) -> tuple[list[str], Measures, Measures]:
-    return findings(now, before), now, before
+# What was measured is shared and never changed, so that it is known by its place in memory.
+@shared(8, by_place=("now", "before"))
+def _said(now: Measures, before: Measures) -> list[str]:
+    return findings(now, before)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@shared(4)
 def _loaded(path: str, stamp: tuple[int, int, int]) -> Config:
     return configuration.load(Path(path))
 
 
 # A viewer who tries every filter fills 16 of these; each holds its window's frames, not the facts.
-@st.cache_resource(max_entries=24, show_spinner="2 of 2: measuring the period …")
+@shared(24, says="2 of 2: measuring the period …")
 def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Measures:
     whose = {"stream": choice.stream, "application": choice.application, "team": choice.team}
     try:
@@ -764,7 +797,7 @@ def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Me
         raise UsageError(str(error)) from None
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@shared(12)
 def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.DataFrame]:
     now, past = (_measures(key, _configured, choice, before=before) for before in (False, True))
     if not now.streams:
@@ -772,17 +805,17 @@ def _changes(key: Key, _configured: Config, choice: Choice) -> dict[str, pd.Data
     return {name: stage_changes(one, past.streams[name]) for name, one in now.streams.items() if name in past.streams}
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@shared(24)
 def _cards(key: Key, choice: Choice, stream: str, _of: Measures) -> pd.DataFrame:
     return boards.cards(_of)
 
 
 # Every word that is searched for on a board is one of these; a board is some 100 kB.
-@st.cache_resource(max_entries=128, show_spinner=False)
+@shared(128)
 def _kept(key: Key, what: str, choice: Choice, by: tuple[object, ...], _make: Callable[[], Any]) -> Any:
     return _make()
 
 
-@st.cache_resource(max_entries=64, show_spinner="Looking up the item …")
+@shared(64, says="Looking up the item …")
 def _way(key: Key, item: str, _in: Flow) -> paths.Path | None:
     return paths.path(_in, item)

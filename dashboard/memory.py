@@ -1,17 +1,25 @@
-"""What stays in memory, put where Python's search for garbage does not look.
+"""Python's search for garbage: seldom, and not through what stays in memory.
 
-Streamlit has garbage collected after every run of a page, and that walks all that the process holds: with a large store
-that takes several times as long as the page. What has stayed is therefore set aside; once as much again has come, all of it
-is searched, so that what is not used any more goes.
+Streamlit has garbage collected after every run of a page, which walks all that the process holds: more work than many a page.
+Here that is turned off (`[runner]` in .streamlit/config.toml); after so many runs there is one search, of what is young. What has
+stayed is set aside, where the search does not look; once as much again has come, all of it is searched, so that what is not used
+any more goes.
 """
 
 import gc
+import itertools
 
-MOST = 20_000  # objects that stay and are walked after each run: about 10 ms
+MOST = 20_000  # objects that stay and are walked in each search: about 10 ms
+EVERY = 16  # runs from one search to the next; one leaves a megabyte or two
+
+_runs = itertools.count(1)
 
 
 def settle() -> None:
-    """Set aside what has outlived a run, where that is much. At the end of a run: then its page has been sent."""
+    """Search for garbage, and set aside what has stayed, where that is due. At the end of a run: then its page has been sent."""
+    if next(_runs) % EVERY:
+        return
+    gc.collect()
     if len(gc.get_objects(generation=2)) <= MOST:
         return
     gc.unfreeze()

@@ -38,10 +38,10 @@ def head(question: str) -> tuple[Choice, Measures]:
     """The page's question, the filter line, the freshness line; stops the page where there is nothing to show."""
     st.title(question, anchor=False)
     try:
-        with waiting("known"):
+        with waiting("known", data.known_already()):
             known = data.known()
         choice = filters.line(known)
-        with waiting("measured"):
+        with waiting("measured", data.measured_already(choice)):
             measures = data.measures(choice)
     except NothingYet as nothing:
         no_source(str(nothing))
@@ -61,9 +61,13 @@ def head(question: str) -> tuple[Choice, Measures]:
 
 
 @contextmanager
-def waiting(key: str) -> Iterator[None]:
-    """What is slow says above a placeholder as large as what comes how far it is; where it is quick, neither is seen."""
+def waiting(key: str, ready: bool) -> Iterator[None]:
+    """What is slow says above a placeholder as large as what comes how far it is; where it is ready, neither is there."""
     said = st.container(gap=None, key=f"waiting_{key}")
+    if ready:
+        st.empty()  # in the placeholder's place, so that all that follows stays in its own
+        yield
+        return
     with st.skeleton(height=BODY), said:
         yield
 

@@ -868,5 +868,15 @@ def version(engine: Engine) -> tuple[int, int]:
     return int(newest or 0), int(rows or 0)
 
 
+def runs_version(engine: Engine) -> tuple[object, ...]:
+    """What changes whenever a run of a harvest begins, goes on, ends or is forgotten: the key of what is kept of `harvests`."""
+    table = table_of(models.Harvest)
+    ended = sa.func.max(table.c.finished_at)
+    sums = (sa.func.sum(one) for one in (table.c.rows, table.c.changed, table.c.requests, sa.case((table.c.status == "done", 1))))
+    asked = sa.select(sa.func.max(table.c.id), sa.func.count(), sa.func.count(table.c.finished_at), ended, *sums)
+    with engine.connect() as connection:
+        return tuple(connection.execute(asked).one())
+
+
 if __name__ == "__main__":
     print(newest(), end="")

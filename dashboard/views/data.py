@@ -3,9 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import audit_section, data, live, parts, tables, theme
+from dashboard import audit_section, data, definitions_section, live, parts, tables, theme
 from dashboard.parts import Tile
-from vsm.definitions import definitions
 
 HIGHER = {"more": "clearly higher", "less": "clearly lower", "good": "more"}
 COVERAGE = (
@@ -78,15 +77,4 @@ st.markdown(
 
 audit_section.section()
 
-st.header("Definitions", anchor=False)
-told = pd.DataFrame(definitions(), columns=["group", "metric", "definition", "more"])
-for group, rows in told.groupby("group", sort=False):
-    st.subheader(group, anchor=False)
-    with st.grid(2, min_column_width=420):
-        for row in rows.itertuples():
-            with st.container(border=True, height="stretch", gap="xsmall"):
-                st.markdown(f"**{row.metric}**")
-                st.markdown(parts.text(row.definition))
-                if row.more:
-                    with st.expander("In full"):
-                        st.text(row.more)
+definitions_section.section()

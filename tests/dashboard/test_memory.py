@@ -1,8 +1,10 @@
 """Memory: what stays is walked once, and what was set aside can still go."""
 
 import gc
+import tomllib
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,8 @@ class Kept:
 
 
 @pytest.fixture(autouse=True)
-def nothing_aside() -> Iterator[None]:
+def nothing_aside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(memory, "EVERY", 1)
     gc.collect()
     gc.freeze()  # what pytest and its plugins hold is not what is counted here
     yield
@@ -67,3 +70,22 @@ def test_what_was_set_aside_and_is_not_used_any_more_goes_when_as_much_has_come_
 
     assert gone() is None
     assert len(more) == memory.MOST + 1
+
+
+def test_garbage_is_searched_for_once_in_so_many_runs(monkeypatch):
+    monkeypatch.setattr(memory, "EVERY", 4)
+    gone = weakref.ref(Kept())
+    gc.disable()  # Python's own search could come first
+    try:
+        left = [gone() is None for _ in range(4) if memory.settle() is None]
+    finally:
+        gc.enable()
+
+    assert left.count(False) <= 3
+    assert left[-1]
+
+
+def test_streamlit_searches_for_none_by_itself():
+    told = tomllib.loads((Path(memory.__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+    assert told["runner"] == {"postScriptGC": False}

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data, parts
+from dashboard import data, filters, parts
 from vsm import pipeline, sqlite_store
 
 APP = Path(parts.__file__).with_name("app.py")
@@ -149,7 +149,7 @@ def test_slow_work_says_which_of_its_steps_it_is_at(own, monkeypatch):
     data._facts.clear()
     monkeypatch.setattr(pipeline, "read", lambda *args: said.append("read") or read(*args))
     page()
-    steps = [found._info.show_spinner for found in (data._choosable, data._measures)]
+    steps = [found.says for found in (data._choosable, data._measures)]
 
     assert said == ["read"]
     assert [step.split(":")[0] for step in steps] == ["1 of 2", "2 of 2"]
@@ -174,7 +174,23 @@ def test_what_is_slow_has_a_placeholder_as_large_as_what_comes(look, monkeypatch
 
     for name in ("known", "measures"):
         monkeypatch.setattr(data, name, partial(noted, name, getattr(data, name)))
-    look("overview", "one ticket")
+    for slow in (True, False):
+        monkeypatch.setattr(data, "known_already", lambda slow=slow: not slow)
+        monkeypatch.setattr(data, "measured_already", lambda _, slow=slow: not slow)
+        then.clear()
+        look("overview", "one ticket")
 
-    assert then == {"known": [parts.BODY], "measures": [parts.BODY]}
-    assert shown == []
+        assert then == ({"known": [parts.BODY], "measures": [parts.BODY]} if slow else {"known": [], "measures": []})
+        assert shown == []
+
+
+def test_what_is_there_already_is_known_to_be(own):
+    data._choosable.clear()
+    data._measures.clear()
+    usual = filters.usual()
+    before = data.known_already(), data.measured_already(usual)
+    data.measures(usual)
+    data.known()
+
+    assert before == (False, False)
+    assert (data.known_already(), data.measured_already(usual)) == (True, True)
