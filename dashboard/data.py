@@ -61,7 +61,7 @@ class _Look:
 
     config: Config | None = None
     key: tuple[Key, Config] | None = None
-    written: Written | None = None
+    written: dict[str, Written] | None = None
     runs: tuple[pd.DataFrame, pd.Timestamp | None] | None = None
 
 
@@ -283,7 +283,7 @@ _compared: dict[int, dict[str, tuple["weakref.ref[Figure]", Comparison]]] = {}
 
 def notes(choice: Choice) -> pd.DataFrame:
     """What people wrote down of a stream or of all, oldest first."""
-    return _of_stream(_seen_of(journal.notes(_opened())), choice)
+    return _of_stream(_seen_of(_written_down("notes")), choice)
 
 
 def drawn(name: str, choice: Choice, stream: str | None = None, ahead: int = AHEAD, items: int = ITEMS) -> Drawn:
@@ -370,7 +370,7 @@ def remove_experiment(key: int) -> None:
 
 def hand_steps(stream: str) -> pd.DataFrame:
     """The steps of a stream that no system records."""
-    told = _seen_of(journal.hand_steps(_opened()))
+    told = _seen_of(_written_down("hand_steps"))
     return told[told["stream"] == stream]
 
 
@@ -390,7 +390,7 @@ def remove_hand_step(key: int) -> None:
 
 def future_states(stream: str) -> pd.DataFrame:
     """The future states of a stream that were kept, oldest first."""
-    told = _seen_of(journal.future_states(_opened()))
+    told = _seen_of(_written_down("future_states"))
     return told[told["stream"] == stream]
 
 
@@ -593,15 +593,20 @@ def _day(day: date, end: bool = False) -> datetime:
     return instant(day.isoformat(), told().config.zone, last=end).to_pydatetime()
 
 
-def _noted() -> Written:
-    """The version of the notes, as this run saw it."""
+def _noted(kind: str = "notes") -> Written:
+    """The version of what people wrote down of a kind, as this run saw it."""
     look = _look.get()
     if look is not None and look.written is not None:
-        return look.written
-    found = journal.version(_opened())
+        return look.written[kind]
+    found = journal.versions(_opened())
     if look is not None:
         look.written = found
-    return found
+    return found[kind]
+
+
+def _written_down(kind: str) -> pd.DataFrame:
+    (place, file, *_), _ = _key()
+    return _journal(place, file, kind, _noted(kind))
 
 
 def _runs() -> tuple[pd.DataFrame, pd.Timestamp | None]:
@@ -673,6 +678,12 @@ def _harvested(place: str, file: int, version: tuple[object, ...]) -> tuple[pd.D
     found = store.harvests(_engine(place, file))
     last = found.loc[found["status"] == "done", "finished_at"].max()
     return found, None if pd.isna(last) else last
+
+
+@shared(6)
+def _journal(place: str, file: int, kind: str, version: Written) -> pd.DataFrame:
+    read = {"notes": journal.notes, "hand_steps": journal.hand_steps, "future_states": journal.future_states}
+    return read[kind](_engine(place, file))
 
 
 def _allowed_flow(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:

@@ -2,8 +2,8 @@
 
 Streamlit has garbage collected after every run of a page, which walks all that the process holds: more work than many a page.
 Here that is turned off (`[runner]` in .streamlit/config.toml); after so many runs there is one search, of what is young. What has
-stayed is set aside, where the search does not look; once as much again has come, all of it is searched, so that what is not used
-any more goes.
+stayed is set aside, where the search does not look; once half as much again has come, all of it is searched, so that what is not
+used any more goes.
 """
 
 import gc
@@ -11,17 +11,25 @@ import itertools
 
 MOST = 20_000  # objects that stay and are walked in each search: about 10 ms
 EVERY = 16  # runs from one search to the next; one leaves a megabyte or two
+GROWN = 1.5  # all is searched once it is so many times what the last such search has left
 
 _runs = itertools.count(1)
+_left = 0
 
 
 def settle() -> None:
     """Search for garbage, and set aside what has stayed, where that is due. At the end of a run: then its page has been sent."""
+    global _left
     if next(_runs) % EVERY:
         return
     gc.collect()
-    if len(gc.get_objects(generation=2)) <= MOST:
+    young = len(gc.get_objects(generation=2))
+    if young <= MOST:
         return
-    gc.unfreeze()
-    gc.collect()
+    everything = gc.get_freeze_count() + young > GROWN * _left
+    if everything:
+        gc.unfreeze()
+        gc.collect()
     gc.freeze()
+    if everything:
+        _left = gc.get_freeze_count()

@@ -5,15 +5,17 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from dashboard import data, filters, frame, live, notes, rights, tables, theme
+from dashboard import data, filters, frame, live, notes, rights, sheets, tables, theme
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.link_component import copy_link
+from dashboard.shared import made_of
 from dashboard.words import dated, together
 from dashboard.words import day as day
 from dashboard.words import local as local
@@ -271,7 +273,11 @@ def _trend(figure: Figure, column: str) -> list[float] | None:
     """The figure by whole week, without the weeks that have no value."""
     if not column or figure.series is None or column not in figure.series:
         return None
-    whole = figure.series[figure.series["whole"]][column].dropna()
+    return made_of(figure, ("trend", column), partial(_whole_weeks, figure.series, column))
+
+
+def _whole_weeks(series: pd.DataFrame, column: str) -> list[float] | None:
+    whole = series[series["whole"]][column].dropna()
     return [float(value) for value in whole] if len(whole) > 1 else None
 
 
@@ -325,7 +331,13 @@ def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
 
 def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) -> None:
     """Rows as a table: times in the reporting zone, links as links, column names in words."""
-    zone = data.told().config.timezone
+    zone = data.config().timezone
+    ready, config = made_of(rows, ("table", zone), partial(_table, rows, zone))
+    st.dataframe(ready, hide_index=True, column_config=config, key=key, placeholder="–", alt=alt)
+
+
+def _table(rows: pd.DataFrame, zone: str) -> tuple[Any, dict[str, Any]]:
+    """Rows as a page shows them, and its columns' configuration."""
     ready = tables.with_paths(tables.ready(rows, zone))
     config: dict[str, Any] = {}
     for name in ready.columns:
@@ -345,4 +357,4 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
             config[name] = st.column_config.NumberColumn(label, format="%.1f")
         else:
             config[name] = st.column_config.Column(label)
-    st.dataframe(ready, hide_index=True, column_config=config, key=key, placeholder="–", alt=alt)
+    return sheets.arrow(ready), config

@@ -6,6 +6,7 @@ text: a page looks some twenty times a run, which took a seventh of its time. He
 
 import inspect
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -95,10 +96,12 @@ class Shared(Generic[P, T]):
 
     @contextmanager
     def _saying(self) -> Iterator[None]:
-        outermost = not _inside.get()
+        if _inside.get():
+            yield
+            return
         token = _inside.set(True)
         try:
-            with st.spinner(self.says) if self.says and outermost else nullcontext():
+            with st.spinner(self.says) if self.says else nullcontext():
                 yield
         finally:
             _inside.reset(token)
@@ -111,3 +114,21 @@ def shared(most: int, says: str = "", by_place: tuple[str, ...] = ()) -> Callabl
     changed, and a function that is shared draws nothing.
     """
     return lambda make: Shared(make, most, says, frozenset(by_place))
+
+
+def made_of(one: object, what: Hashable, make: Callable[[], T]) -> T:
+    """What is made of one thing that is shared and never changes: made once, and kept for as long as that thing is.
+
+    `what` tells it from all else that is made of the same. It must not hold on to the thing itself, which then would never go.
+    """
+    known = _made.get(id(one))
+    if known is None:
+        known = _made[id(one)] = {}
+        weakref.finalize(one, _made.pop, id(one), None).atexit = False  # before another can get its id
+    if what not in known:
+        known[what] = make()
+    found: T = known[what]
+    return found
+
+
+_made: dict[int, dict[Hashable, Any]] = {}

@@ -36,13 +36,19 @@ def notes(engine: Engine) -> "pd.DataFrame":
     return _read(engine, Note, NOTE, "at")
 
 
-def version(engine: Engine) -> tuple[int, int, str]:
-    """What changes whenever a note is written down or taken back: the key of what is drawn with notes."""
-    table = table_of(Note)
-    asked = sa.select(sa.func.max(table.c.id), sa.func.count(), sa.func.max(table.c.created_at))
+def versions(engine: Engine) -> dict[str, tuple[int, int, str]]:
+    """By kind (notes, hand_steps, future_states) what changes whenever one is written down or taken back."""
+    kinds = {"notes": Note, "hand_steps": HandStep, "future_states": FutureState}
+    tables = {kind: table_of(table) for kind, table in kinds.items()}
+    asked = sa.union_all(
+        *(
+            sa.select(sa.literal(kind), sa.func.max(table.c.id), sa.func.count(), sa.func.max(table.c.created_at))
+            for kind, table in tables.items()
+        )
+    )
     with engine.connect() as connection:
-        newest, rows, at = connection.execute(asked).one()
-    return int(newest or 0), int(rows), str(at)
+        found = connection.execute(asked).all()
+    return {str(kind): (int(newest or 0), int(rows), str(at)) for kind, newest, rows, at in found}
 
 
 def add_note(

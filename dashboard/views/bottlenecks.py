@@ -1,9 +1,13 @@
 """Bottlenecks: what should we change first?"""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import cards, data, parts, tables, theme
 from dashboard.parts import Tile
+from dashboard.shared import made_of
+from dashboard.sheets import sheet
 from vsm.focusing import focusing, misleading
 from vsm.measure import Measures
 
@@ -35,9 +39,9 @@ def stream(name: str, one: Measures) -> None:
         parts.only_button(name, measures)
     with st.container(border=True, key=f"card_focusing_{name}"):
         st.subheader("Five steps around it", anchor=False)
-        for step in focusing(one):
+        for step in made_of(one, "focusing", partial(focusing, one)):
             st.markdown(f"**{step.name}** · {step.asks}\n" + "\n".join(f"- {parts.text(said)}" for said in step.said))
-    if others := misleading(one):
+    if others := made_of(one, "misleading", partial(misleading, one)):
         with st.container(border=True, key=f"card_misleading_{name}"):
             st.subheader("What other rankings would say", anchor=False)
             st.markdown("\n".join(f"- {parts.text(said)}" for said in others))
@@ -48,15 +52,15 @@ def stream(name: str, one: Measures) -> None:
         for tile in TILES:
             parts.tile(tile, one.figures, before[name].figures if name in before else {}, key=name)
     with st.expander("Rework loops, and the same numbers as tables"):
-        loops = tables.loops(one.loops)
+        loops = made_of(one, "loops", partial(tables.loops, one.loops))
         if loops.empty:
             st.caption("Nothing went back to an earlier stage in the window.")
         else:
-            st.dataframe(loops, hide_index=True, key=f"loops_{name}", alt=f"Moves to an earlier stage in {name}")
-        st.dataframe(
-            tables.evidence(found.ranking), hide_index=True, key=f"evidence_{name}", alt=f"Evidence for each stage of {name}"
-        )
-        st.dataframe(tables.wasted(one.waste.classes), hide_index=True, key=f"waste_{name}", alt=f"Waste by class in {name}")
+            sheet(loops, key=f"loops_{name}", alt=f"Moves to an earlier stage in {name}")
+        evidence = made_of(found, "evidence", partial(tables.evidence, found.ranking))
+        sheet(evidence, key=f"evidence_{name}", alt=f"Evidence for each stage of {name}")
+        wasted = made_of(one, "wasted", lambda: tables.wasted(one.waste.classes))
+        sheet(wasted, key=f"waste_{name}", alt=f"Waste by class in {name}")
         parts.table(one.between_teams, key=f"handoffs_{name}", alt=f"Handoffs between teams in {name}")
 
 

@@ -1,10 +1,14 @@
 """Data and definitions: can I trust this?"""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import audit_section, data, definitions_section, live, parts, tables, theme
 from dashboard.parts import Tile
+from dashboard.shared import made_of
+from dashboard.sheets import sheet
 
 HIGHER = {"more": "clearly higher", "less": "clearly lower", "good": "more"}
 COVERAGE = (
@@ -24,12 +28,16 @@ zone = flow.config.timezone
 before = data.measures_before(choice).figures if choice.compare else {}
 
 st.header("Sources", anchor=False)
-runs = data.harvests().drop_duplicates("source")[["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]]
-parts.table(runs, alt="The last run of each source")
+COLUMNS = ["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]
+runs = data.harvests()
+parts.table(made_of(runs, "last", lambda: runs.drop_duplicates("source")[COLUMNS]), alt="The last run of each source")
 live.panel()
 with st.expander("How many facts there are of each kind"):
-    counts = pd.DataFrame(flow.facts.counts().items(), columns=["table", "rows"])
-    st.dataframe(counts, hide_index=True, alt="Facts by table")
+    facts = flow.facts
+    sheet(
+        made_of(facts, "counts", lambda: pd.DataFrame(facts.counts().items(), columns=["table", "rows"])),
+        alt="Facts by table",
+    )
 
 st.header("Coverage", anchor=False)
 st.caption("How much of what happened is linked, and so how much the other numbers can speak of.")
@@ -45,7 +53,7 @@ else:
     wide = {name: st.column_config.Column(width="large") for name in ("effect", "remedy")}
     rows = {"rows": st.column_config.Column(width="small")}
     told = "What the checks found, what it does, what would mend it"
-    st.dataframe(measures.quality, hide_index=True, column_config=wide | rows, alt=told)
+    sheet(measures.quality, column_config=wide | rows, alt=told)
     chosen = st.selectbox(
         "The rows behind", measures.quality["check"], index=None, placeholder="Choose one of the checks", key="check"
     )
@@ -59,7 +67,8 @@ for one in flow.streams:
     with st.expander(f"Stages of {parts.text(one.name)}" + (", derived" if one.workflow.derived else "")):
         for note in one.workflow.notes:
             st.caption(parts.text(note))
-        st.dataframe(tables.meanings(one.workflow), hide_index=True, key=f"meanings_{one.name}", alt=f"Stages of {one.name}")
+        means = made_of(one, "meanings", partial(tables.meanings, one.workflow))
+        sheet(means, key=f"meanings_{one.name}", alt=f"Stages of {one.name}")
 days = flow.config.incidents.link_within_days
 production = ", ".join(flow.config.production.environments)
 st.markdown(

@@ -7,6 +7,8 @@ import streamlit as st
 from dashboard import cards, data, parts, tables, theme
 from dashboard.charts.entry import NOT_ZERO
 from dashboard.parts import Tile
+from dashboard.shared import made_of
+from dashboard.sheets import sheet
 from vsm.metrics import benchmarks
 
 TILES = (
@@ -50,7 +52,7 @@ with st.container(border=True, key="card_bands"):
         st.caption(
             "About a third of the deployments each, by how many changes they brought; what goes together need not be a cause."
         )
-        st.dataframe(tables.bands(bands), hide_index=True, alt="Small and large batches beside each other")
+        sheet(made_of(bands, "bands", partial(tables.bands, bands)), alt="Small and large batches beside each other")
 
 st.header("Speed against stability", anchor=False)
 cards.card(data.drawn("speed_against_stability", choice), "speed")
@@ -77,4 +79,4 @@ with st.container(border=True, key="card_benchmarks"):
 
 with st.expander("The five metrics, month by month"):
     months = data.kept("months", choice, (), lambda: tables.by_month(measures.months))
-    st.dataframe(months, hide_index=True, alt="The five DORA metrics by month")
+    sheet(months, alt="The five DORA metrics by month")

@@ -4,6 +4,8 @@ import streamlit as st
 
 from dashboard import cards, data, parts, theme
 from dashboard.parts import Tile
+from dashboard.shared import made_of
+from dashboard.sheets import sheet
 
 TILES = (
     Tile("Deployment frequency", "deployment_frequency", "per_week", theme.per_week, True, "n",
@@ -47,4 +49,5 @@ if measures.applications:
     st.caption(
         "The five metrics are meant for one application at a time; an average hides the one that needs help. In order of name."
     )
-    st.dataframe(theme.by_application(measures.applications), hide_index=True, alt="The five DORA metrics of each application")
+    apart = made_of(measures, "applications", lambda: theme.by_application(measures.applications))
+    sheet(apart, alt="The five DORA metrics of each application")

@@ -11,6 +11,8 @@ from dashboard.map import states
 from dashboard.map.groups import RULE, grouped
 from dashboard.map_component import chosen_stage, value_stream_map
 from dashboard.parts import Tile
+from dashboard.shared import made_of
+from dashboard.sheets import sheet
 from vsm import figures
 from vsm.board import columns
 from vsm.future import current, with_steps
@@ -37,9 +39,10 @@ def stream(name: str, one: Measures) -> None:
         return
     key = f"map_{name}"
     efficiency = one.figures["flow_efficiency"]
-    whole = drawing.MapModel.of(one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
+    told_of = (one.graph, one.constraint.stage, one.loops, efficiency.values["value"], efficiency.n)
+    whole = made_of(one, "map", lambda: drawing.MapModel.of(*told_of))
     if name in changes:
-        whole = whole.with_changes(changes[name])
+        whole = made_of(changes[name], "map", partial(whole.with_changes, changes[name]))
     by_hand = states.by_hand(data.hand_steps(name), list(one.graph), zone)
     whole = whole.with_steps([(drawn, behind) for drawn, _, behind in by_hand])
     today = with_steps(current(one.graph, one.accurate), [(step, behind) for _, step, behind in by_hand])
@@ -88,7 +91,8 @@ def stream(name: str, one: Measures) -> None:
             st.caption(
                 parts.text(f"{theme.rate(one.constraint.confidence)} of windows made of resampled weeks give the same answer.")
             )
-        st.dataframe(tables.evidence(one.constraint.ranking), hide_index=True, key=f"evidence_{name}", alt=f"Evidence for {name}")
+        evidence = made_of(one.constraint, "evidence", partial(tables.evidence, one.constraint.ranking))
+        sheet(evidence, key=f"evidence_{name}", alt=f"Evidence for {name}")
 
     future.card(name, today, one)
 

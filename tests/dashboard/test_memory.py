@@ -21,6 +21,7 @@ class Kept:
 @pytest.fixture(autouse=True)
 def nothing_aside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(memory, "EVERY", 1)
+    monkeypatch.setattr(memory, "GROWN", 0)
     gc.collect()
     gc.freeze()  # what pytest and its plugins hold is not what is counted here
     yield
@@ -70,6 +71,22 @@ def test_what_was_set_aside_and_is_not_used_any_more_goes_when_as_much_has_come_
 
     assert gone() is None
     assert len(more) == memory.MOST + 1
+
+
+def test_all_is_searched_only_once_it_has_grown(monkeypatch):
+    monkeypatch.setattr(memory, "GROWN", 1.5)
+    monkeypatch.setattr(memory, "_left", 0)
+    kept, searched = [], []
+    monkeypatch.setattr(memory.gc, "unfreeze", lambda: searched.append(len(kept)))
+    for _ in range(3):
+        kept += stay(memory.MOST + 1)
+        memory.settle()
+    assert searched == [memory.MOST + 1]
+    monkeypatch.setattr(memory, "_left", 1_000)
+    kept += stay(memory.MOST + 1)
+    memory.settle()
+
+    assert searched == [memory.MOST + 1, 4 * (memory.MOST + 1)]
 
 
 def test_garbage_is_searched_for_once_in_so_many_runs(monkeypatch):

@@ -1,5 +1,6 @@
 """What viewers share: made once for all who ask together, forgotten in the order of its last use, never taken for another."""
 
+import gc
 import threading
 import time
 
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from dashboard.shared import shared
+from dashboard import shared as module
+from dashboard import sheets
+from dashboard.shared import made_of, shared
 
 
 def test_an_answer_is_made_once_also_where_many_ask_for_it_at_the_same_time():
@@ -115,3 +118,27 @@ def test_what_was_forgotten_is_made_anew():
     known()
 
     assert len(made) == 2
+
+
+class Thing:
+    pass
+
+
+def test_what_is_made_of_a_thing_is_made_once_and_goes_with_it():
+    made, before = [], len(module._made)
+    one, other = Thing(), Thing()
+    answers = [made_of(thing, what, lambda what=what: made.append(what)) for thing in (one, other, one) for what in "ab"]
+
+    assert answers == [None] * 6
+    assert made == ["a", "b", "a", "b"]
+    del one, other
+    gc.collect()
+    assert len(module._made) == before
+
+
+def test_a_frame_is_converted_once_and_what_arrow_refuses_is_left_to_streamlit():
+    rows, mixed = pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1, "b"]})
+
+    assert sheets.arrow(rows) is sheets.arrow(rows)
+    assert sheets.arrow(rows).to_pandas().equals(rows)
+    assert sheets.arrow(mixed) is mixed
