@@ -16,6 +16,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
+from dashboard import turns
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Key = tuple[Hashable, ...]
@@ -101,7 +103,7 @@ class Shared(Generic[P, T]):
             return
         token = _inside.set(True)
         try:
-            with st.spinner(self.says) if self.says else nullcontext():
+            with st.spinner(self.says) if self.says else nullcontext(), turns.aside():
                 yield
         finally:
             _inside.reset(token)

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from dashboard import filters, turns, warm
+from dashboard.shared import shared
 
 
 @pytest.fixture
@@ -37,11 +38,56 @@ def test_who_waits_is_told_so(one_at_a_time, monkeypatch):
         turns.st, "empty", lambda: type("Place", (), {"caption": told.append, "empty": lambda self: told.append(None)})()
     )
     one_at_a_time.acquire()
-    threading.Timer(3 * turns.LOOK, one_at_a_time.release).start()
+    threading.Timer(4 * turns.LOOK, one_at_a_time.release).start()
     with turns.turn() as come:
         assert come
     assert turns.WAITS in told[0]
     assert told[-1] is None
+
+
+def test_who_waits_for_a_moment_only_is_told_nothing(one_at_a_time, monkeypatch):
+    monkeypatch.setattr(turns, "LOOK", 30)
+    monkeypatch.setattr(turns.st, "empty", lambda: pytest.fail("a place is made"))
+    one_at_a_time.acquire()
+    threading.Timer(0.05, one_at_a_time.release).start()
+    with turns.turn() as come:
+        assert come
+
+
+def test_who_has_something_worked_out_lets_others_have_their_turn_and_waits_for_its_own_again(one_at_a_time):
+    begun, going, done, order = threading.Event(), threading.Event(), threading.Event(), []
+
+    @shared(1)
+    def slow():
+        begun.set()
+        assert going.wait(30)
+        order.append("worked out")
+        done.set()
+
+    def page():
+        with turns.turn():
+            slow()
+            order.append("page")
+
+    thread = threading.Thread(target=page)
+    thread.start()
+    assert begun.wait(30)
+    with turns.turn() as come:
+        assert come
+        order.append("another")
+        going.set()
+        assert done.wait(30)
+        assert "page" not in order, "a page goes on in its turn alone"
+    thread.join(30)
+
+    assert order == ["another", "worked out", "page"]
+    assert one_at_a_time.acquire(blocking=False)
+
+
+def test_what_is_worked_out_in_no_page_waits_for_no_turn(one_at_a_time):
+    one_at_a_time.acquire()
+    with turns.aside():
+        assert not one_at_a_time.acquire(blocking=False)
 
 
 def test_a_full_queue_is_a_sentence_and_no_crash(look, stores, one_at_a_time, monkeypatch):
