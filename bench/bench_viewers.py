@@ -1,6 +1,8 @@
 """How many viewers one process bears: the heaviest page against an empty one, fifty at once against one alone, memory a viewer.
 
-Viewers are websockets in a process of their own on the same machine (`viewer.py`); each asks for a page, thinks, and asks again.
+Viewers are websockets in a process of their own on the same machine (`viewer.py`); each asks for a page, thinks, and goes to
+another. Their first page does not count: it is there before anybody thinks. `python bench/bench_viewers.py PORT` tells what one
+and fifty get of a server that runs.
 """
 
 import os
@@ -25,6 +27,7 @@ from programs import Program, free_port  # the tests' peers are no package
 TICKETS = 10_000
 VIEWERS, THINK, SECONDS = 50, 5.0, 60.0
 AT_ONCE = 4  # who ask without a pause, for the most that a process can do
+ROUNDS, PAUSE = 25, 0.1  # of all pages by one viewer alone, with so many seconds between: as long a row as the crowd's
 EMPTY, BUSY = 3.0, 2.0  # limits: an empty page's reruns a second ÷ ours; a crowd's 95th percentile ÷ one viewer's
 Figure = dict[str, Any]
 
@@ -44,12 +47,12 @@ def measured(server: Program, folder: Path) -> list[Figure]:
     ours, took = most(server.port, heaviest, 15.0)
     empty = rate_of_empty_page(folder)
     before = memory(server.pid)
-    alone = crowd(server.port, 1, 30.0)
+    alone = by_oneself(server.port)
     many = crowd(server.port, VIEWERS, SECONDS)
     after = memory(server.pid)
     print(
-        f"heaviest page {heaviest or 'overview'}: {took:.3f} s each; {VIEWERS} viewers: {len(many)} pages, "
-        f"median {statistics.median(many):.3f} s; memory {before:.0f} → {after:.0f} MB",
+        f"heaviest page {heaviest or 'overview'}: {took:.3f} s each with {AT_ONCE} at once; {said(alone)} by one viewer, "
+        f"{said(many)} by {VIEWERS}; memory {before:.0f} → {after:.0f} MB",
         file=sys.stderr,
     )
     named = f"{VIEWERS} viewers who think {THINK:.0f} s"
@@ -86,8 +89,26 @@ def crowd(port: int, viewers: int, seconds: float) -> list[float]:
     return together(port, viewers, seconds, random.Random(1).choice, think=THINK)  # noqa: S311 - a load test keeps no secret
 
 
+def by_oneself(port: int) -> list[float]:
+    """The seconds of each page of one viewer who looks at all of them again and again."""
+    viewer = Viewer(port, keep=False)
+    taken = []
+    try:
+        for page in [*PAGES] * ROUNDS:
+            time.sleep(PAUSE)
+            taken.append(viewer.run(page).seconds)
+    finally:
+        viewer.close()
+    return taken
+
+
+def said(taken: list[float]) -> str:
+    """How many pages, and what they took."""
+    return f"{len(taken)} pages (median {statistics.median(taken):.3f} s, 95 % within {late(taken):.3f} s)"
+
+
 def together(port: int, viewers: int, seconds: float, page: Callable[[list[str]], str], think: float) -> list[float]:
-    """The seconds of each page, all viewers taken together; each connects and asks once before it counts."""
+    """The seconds of each page, all viewers taken together; each connects and asks once before it counts, and then goes on."""
     ready, taken, lock = threading.Barrier(viewers), list[float](), threading.Lock()
 
     def look(number: int) -> None:
@@ -99,7 +120,7 @@ def together(port: int, viewers: int, seconds: float, page: Callable[[list[str]]
             ends = time.monotonic() + seconds
             time.sleep(mine.uniform(0, think))
             while time.monotonic() < ends:
-                took = viewer.run().seconds
+                took = viewer.run(page(list(PAGES))).seconds
                 with lock:
                     taken.append(took)
                 time.sleep(mine.uniform(0.5, 1.5) * think)
@@ -129,6 +150,10 @@ def _figure(name: str, value: float, peer: float, limit: float | None) -> Figure
     return {"name": name, "value": value, "peer": peer, "ratio": value / peer, "limit": limit}
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and len(sys.argv) > 1:
+    here = int(sys.argv[1])
+    one, fifty = by_oneself(here), crowd(here, VIEWERS, SECONDS)
+    print(f"one: {said(one)}; {VIEWERS}: {said(fifty)}; ratio {late(fifty) / late(one):.2f}")
+elif __name__ == "__main__":
     for row in figures():
         print(f"{row['name']:70} {row['value']:.3f} {row['peer']:.3f} {row['ratio']:.2f}")

@@ -11,6 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
+ENDS = 200  # bytes: what says that a run is over is shorter
 TICK = 0.01  # seconds: how fine Linux counts a process's CPU time
 
 
@@ -32,8 +33,9 @@ class Viewer:
         )
         self._page, self._query, self._keep = page, query, keep  # whether to read the charts, which takes this process's time
 
-    def run(self) -> Answer:
-        """Run the page once more."""
+    def run(self, page: str | None = None) -> Answer:
+        """Run the page once more, or another page."""
+        self._page = self._page if page is None else page
         told = BackMsg()
         told.rerun_script.query_string = self._query
         told.rerun_script.page_name = self._page
@@ -42,6 +44,8 @@ class Viewer:
         while True:
             data = self._socket.recv(timeout=300)
             answer.sent += len(data)
+            if not self._keep and len(data) > ENDS:
+                continue
             message = ForwardMsg.FromString(data)
             kind = message.WhichOneof("type")
             if kind == "script_finished":
