@@ -38,7 +38,7 @@ def notes(engine: Engine) -> "pd.DataFrame":
 
 def versions(engine: Engine) -> dict[str, tuple[int, int, str]]:
     """By kind (notes, hand_steps, future_states) what changes whenever one is written down or taken back."""
-    kinds = {"notes": Note, "hand_steps": HandStep, "future_states": FutureState}
+    kinds: dict[str, type[SQLModel]] = {"notes": Note, "hand_steps": HandStep, "future_states": FutureState}
     tables = {kind: table_of(table) for kind, table in kinds.items()}
     asked = sa.union_all(
         *(

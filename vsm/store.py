@@ -871,9 +871,10 @@ def version(engine: Engine) -> tuple[int, int]:
 def runs_version(engine: Engine) -> tuple[object, ...]:
     """What changes whenever a run of a harvest begins, goes on, ends or is forgotten: the key of what is kept of `harvests`."""
     table = table_of(models.Harvest)
-    ended = sa.func.max(table.c.finished_at)
-    sums = (sa.func.sum(one) for one in (table.c.rows, table.c.changed, table.c.requests, sa.case((table.c.status == "done", 1))))
-    asked = sa.select(sa.func.max(table.c.id), sa.func.count(), sa.func.count(table.c.finished_at), ended, *sums)
+    ended = sa.func.count(table.c.finished_at), sa.func.max(table.c.finished_at)
+    of_status = (sa.case((table.c.status == status, 1)) for status in ("running", "done"))
+    sums = (sa.func.sum(one) for one in (table.c.rows, table.c.changed, table.c.requests, *of_status))
+    asked = sa.select(sa.func.max(table.c.id), sa.func.count(), *ended, *sums)
     with engine.connect() as connection:
         return tuple(connection.execute(asked).one())
 

@@ -37,6 +37,24 @@ def test_a_note_can_be_taken_back_and_twice_is_harmless(engine):
     assert str(journal.notes(engine)["at"].dtype) == "datetime64[us, UTC]"
 
 
+def test_what_is_kept_of_a_kind_is_known_to_be_old_when_one_is_written_down_or_taken_back_and_no_other_kind_is(engine):
+    before = journal.versions(engine)
+    keys = {
+        "notes": journal.add_note(engine, "a new team", NOW, now=NOW),
+        "hand_steps": journal.add_hand_step(engine, "checkout", "Approval", None, 4.0, 0.5, 0.9, by="the board", now=NOW),
+        "future_states": journal.add_future_state(engine, "checkout", "Soon", {"steps": [{}]}, None, by="us", now=NOW),
+    }
+    written = journal.versions(engine)
+    take = {"notes": journal.remove_note, "hand_steps": journal.remove_hand_step, "future_states": journal.remove_future_state}
+
+    assert before.keys() == written.keys() == keys.keys()
+    assert all(before[kind] != written[kind] for kind in keys)
+    for kind, key in keys.items():
+        was = journal.versions(engine)
+        take[kind](engine, key)
+        assert {one for one, version in journal.versions(engine).items() if version != was[one]} == {kind}
+
+
 @pytest.mark.parametrize(
     ("text", "until", "sentence"),
     [

@@ -616,6 +616,26 @@ def test_a_harvest_is_recorded_from_begin_to_end(engine: Engine) -> None:
     assert store.version(engine) == (second, 3)
 
 
+def test_what_is_kept_of_the_runs_is_known_to_be_old_whenever_one_begins_goes_on_or_ends(engine: Engine) -> None:
+    versions = [store.runs_version(engine)]
+    ends: list[dict[str, Any]] = [
+        {"status": "running", "rows": 5, "changed": 0},
+        {"status": "failed", "rows": 5, "changed": 0},
+        {"status": "done", "rows": 5, "changed": 0},
+        {"status": "done", "rows": 5, "changed": 0, "requests": 7},
+    ]
+    run = store.begin_harvest(engine, "jira", "jira", "project PAY", at=AT)
+    versions.append(store.runs_version(engine))
+    for end in ends:
+        store.finish_harvest(engine, run, at=AT, **end)
+        versions.append(store.runs_version(engine))
+    store.begin_harvest(engine, "jira", "jira", "project PAY", at=AT)
+    versions.append(store.runs_version(engine))
+
+    assert len({*versions}) == len(versions) == 7
+    assert store.runs_version(engine) == versions[-1]
+
+
 def test_a_raw_answer_is_kept_once_and_comes_back(engine: Engine) -> None:
     answer = {"b": [1, None], "a": "é"}
     with store.transaction(engine) as connection:
