@@ -28,6 +28,7 @@ from vsm.metrics import (
     waste,
 )
 from vsm.metrics.figure import definition
+from vsm.warehouse import sample
 
 METRICS: dict[str, dict[str, Callable[..., Any]]] = {
     "DORA": {
@@ -109,6 +110,9 @@ METRICS: dict[str, dict[str, Callable[..., Any]]] = {
         "Tickets linked": coverage.tickets_linked,
         "Changes deployed": coverage.changes_deployed,
         "Incidents linked": coverage.incidents_linked,
+    },
+    "Counted in an engine": {
+        "Single visits": sample.single_visits,
     },
 }
 

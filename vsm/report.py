@@ -473,6 +473,7 @@ def heading(told: Document) -> list[str]:
         engine = told["engine"]
         lines.append(f"Counted in the engine {engine['name']} at {engine['place']}, by its tables; the store was not asked.")
         lines.append("Not counted there: " + "; ".join(f"{one['key']} ({one['reason']})" for one in engine["left_out"]) + ".")
+        lines += [f"{one['stream']}: {one['reason']} ({one['from'] or 'no time'})." for one in engine["sampled"]]
     if "benchmarks" in told:
         published = told["benchmarks"]
         lines += [

@@ -132,8 +132,11 @@ BODY: dict[str, Schema] = {
     "workflow": _or_none(_object(derived={"type": "boolean"}, notes=_list(TEXT), stages=_list(TEXT))),
 }
 
-# Only of a report that an engine counted: what is null there, and why.
-ENGINE = _object(name=TEXT, place=TEXT, left_out=_list(_object(key=TEXT, reason=TEXT)))
+# Only of a report that an engine counted: what is null there, and why; of which streams not all single visits were looked at.
+ENGINE = _object(
+    name=TEXT, place=TEXT, left_out=_list(_object(key=TEXT, reason=TEXT)),
+    sampled=_list(_object(**{"stream": TEXT, "from": TEXT_OR_NONE, "reason": TEXT})),
+)  # fmt: skip
 
 # Only where --fail-if asks. `crossed` is null where there is no data.
 THRESHOLDS = _list(_object(threshold=TEXT, figure=TEXT, value=NUMBER, n=COUNT_OR_NONE, crossed={"type": ["boolean", "null"]}))

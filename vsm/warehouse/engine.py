@@ -54,6 +54,14 @@ class Engine:
         except Exception as error:
             raise UsageError(f"{self.place} has no table {name} to read ({_first_line(error)})") from None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        try:
+            self.table(name)
+        except UsageError:
+            return False
+        return True
+
     def micros(self, column: Any) -> Any:
         """A column of times as microseconds since 1970; one of whole numbers is taken as it is."""
         import ibis

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from vsm.delivery import Deliveries
 from vsm.frames import among
+from vsm.metrics.blocked import flags
 from vsm.metrics.lead_time import excluded
 from vsm.pipeline import Flow
 from vsm.warehouse.engine import Engine
@@ -41,7 +42,15 @@ def frames(flow: Flow) -> dict[str, pd.DataFrame]:
         "deployment_changes": linked.deployment_changes,
         "item_changes": linked.item_changes,
         "remedies": Deliveries(flow).judged[0],
+        "flags": _flags(flow),
     }
+
+
+def _flags(flow: Flow) -> pd.DataFrame:
+    """When the items of all streams were flagged."""
+    items = pd.concat([one.items for one in flow.streams], ignore_index=True)
+    spans = flags(flow.facts.ticket_changes, items)
+    return spans[among(spans["item"], items["item"])].rename(columns={"from": "since", "to": "until"})
 
 
 def arrow(name: str, frame: pd.DataFrame) -> pa.Table:

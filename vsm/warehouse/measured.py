@@ -1,7 +1,7 @@
 """Measures from an engine: the same `Measures` as on the embedded path, of aggregates alone, so that they have no rows."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import ibis
@@ -12,16 +12,18 @@ from vsm.config import Config, StreamConfig
 from vsm.delivery import Delivery
 from vsm.errors import UsageError
 from vsm.measure import Measures
-from vsm.metrics import forecast
+from vsm.metrics import forecast, waste
 from vsm.metrics.figure import Figure, Number, no_rows
 from vsm.metrics.recovery import Stream
 from vsm.pipeline import Flow
 from vsm.scope import Scope
 from vsm.store import Facts
 from vsm.warehouse import flow, moves, stays
+from vsm.warehouse.brought import sampled
 from vsm.warehouse.delivery import Deliveries
 from vsm.warehouse.engine import Engine
 from vsm.warehouse.ranks import count, first_row
+from vsm.warehouse.singles import Samples, singles
 from vsm.warehouse.tables import Tables, tables
 from vsm.warehouse.walk import walked
 from vsm.workflow import Workflow, of_stream
@@ -32,9 +34,6 @@ ROWS = "its rows stay in the engine, and it needs them"
 # What a report from an engine leaves out, and why: the keys are there, without a number.
 LEFT_OUT = {
     "handoffs.between_people": "people are known to the store alone, which gives them their pseudonyms",
-    "waste": ROWS,
-    "constraint": "the finder walks every wait of a stage over time; the stages' queue shares are here",
-    "lead_time_lever": "its simulation is fitted to single visits",
     "batch_size": "commits and lines are not among the engine's tables",
     "reliability": "incidents are in the engine only where a deployment is held to have failed",
     "happy_path": ROWS,
@@ -141,19 +140,30 @@ def _part(engine: Engine, told: Tables, one: StreamConfig, config: Config, alone
     return Part(one.name, workflow, visits, known, deploys)
 
 
-def measure(told: Warehouse, scope: Scope) -> Measures:
-    """Measure one scope. Raises ValueError, with what there is, for a stream that is not there."""
+def samples(told: Warehouse, scope: Scope) -> Samples:
+    """Of each stream the single visits that a window asks for; of all of them, since people work in several."""
+    every = {}
+    for one in told.streams:
+        mine = _scoped(one, scope)
+        some = None if mine is one else mine.visits
+        every[one.name] = sampled(told.engine, one.visits, one.items, told.tables.flags, one.workflow, scope, some)
+    return every
+
+
+def measure(told: Warehouse, scope: Scope, visits: Samples) -> Measures:
+    """Measure one scope; `visits`: its `samples`. Raises ValueError, with what there is, for a stream that is not there."""
     names = [one.name for one in told.streams]
     if scope.stream is not None and scope.stream not in names:
         raise ValueError(f"no stream {scope.stream!r}; expected one of {', '.join(map(repr, names))}")
     chosen = [_scoped(one, scope) for one in told.streams if scope.stream in (None, one.name)]
     if len(chosen) == 1:
-        return _stream(told, chosen[0], scope, every=len(told.streams) == 1)
-    parts = {one.name: _stream(told, one, replace(scope, stream=one.name), every=False) for one in chosen}
+        return _stream(told, chosen[0], scope, visits, every=len(told.streams) == 1)
+    parts = {one.name: _stream(told, one, replace(scope, stream=one.name), visits, every=False) for one in chosen}
     edges = moves.together(
         [(one.accurate, one.workflow.stages) for one in parts.values() if one.accurate is not None and one.workflow]
     )
-    return replace(_measures(told, chosen, scope, None), streams=parts, accurate=edges)
+    wasted = cache(lambda: waste.together([part.waste for part in parts.values()]))
+    return replace(_measures(told, chosen, scope, None), streams=parts, accurate=edges, _wasted=wasted)
 
 
 def _scoped(one: Part, scope: Scope) -> Part:
@@ -165,13 +175,14 @@ def _scoped(one: Part, scope: Scope) -> Part:
     return one if items is one.items else replace(one, items=items, visits=one.visits.semi_join(items, "item"))
 
 
-def _stream(told: Warehouse, one: Part, scope: Scope, every: bool) -> Measures:
+def _stream(told: Warehouse, one: Part, scope: Scope, visits: Samples, every: bool) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
     line, zone, window = one.workflow.stages, told.config.zone, stays.Window.of(scope)
     by_stage = stays.stages(one.visits, line, scope, told.config.calendar, zone, told.engine.keep)
     steps = told.engine.keep(moves.steps(one.visits, one.items))
     moved, back = moves.moves(steps, line, window), moves.rework(steps, one.items, line, window)
     whole = _measures(told, [one], scope, steps, back, every)
+    told_singly = singles(visits, one.name, one.workflow, scope, told.config.calendar, zone)
     return replace(
         whole,
         workflow=one.workflow,
@@ -181,6 +192,10 @@ def _stream(told: Warehouse, one: Part, scope: Scope, every: bool) -> Measures:
         loops=moves.loops(steps, line, window),
         cumulative=flow.cumulative(one.visits, one.items, line, scope, zone, told.engine.keep),
         graph=stream.graph(by_stage, moved, back.accurate),
+        constraint=told_singly.constraint,
+        _levered=told_singly.lever,
+        _moved=told_singly.moved,
+        _wasted=told_singly.waste,
     )
 
 

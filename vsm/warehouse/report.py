@@ -11,6 +11,7 @@ from vsm.measure import Measures
 from vsm.scope import Scope, instant, window
 from vsm.warehouse import measured
 from vsm.warehouse.engine import Engine
+from vsm.warehouse.singles import shortened
 
 # An engine has no runs of collectors: it is filled by `vsm export warehouse`, or by the company itself.
 HARVESTS = ("kind", "status", "source", "scope", "started_at", "finished_at")
@@ -27,16 +28,17 @@ def told(
         held = measured.read(engine, said, now)
         first, last = window(held.now, said.zone, start, end)
         scope = Scope(first, last, stream=stream, application=application, team=team)
-        measures = measured.measure(held, scope)
+        visits = measured.samples(held, scope)
+        measures = measured.measure(held, scope, visits)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return measures, {"facts": held.counts(), "engine": about(engine)}
+    return measures, {"facts": held.counts(), "engine": about(engine, shortened(visits, scope))}
 
 
-def about(engine: Engine) -> dict[str, Any]:
-    """Which engine counted, and what it leaves out with the reason."""
+def about(engine: Engine, latest: list[dict[str, Any]]) -> dict[str, Any]:
+    """Which engine counted, what it leaves out with the reason, and of which streams only the latest visits were looked at."""
     out = [{"key": key, "reason": reason} for key, reason in measured.LEFT_OUT.items()]
-    return {"name": engine.name, "place": engine.place, "left_out": out}
+    return {"name": engine.name, "place": engine.place, "left_out": out, "sampled": latest}
 
 
 def no_harvests() -> pd.DataFrame:

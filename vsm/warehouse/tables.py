@@ -40,7 +40,9 @@ TABLES: dict[str, dict[str, tuple[str, bool]]] = {
         "deployment": (TEXT, True), "reason": (TEXT, True), "opened_at": (TIME, False), "recovered_at": (TIME, False),
         "remedy": (TEXT, False), "unplanned": (TRUTH, False),
     },
+    "flags": {"item": (TEXT, True), "since": (TIME, True), "until": (TIME, False)},
 }  # fmt: skip
+MISSED = ("flags",)  # tables that a company need not have, unless it names them: nothing was ever flagged then
 USUAL: dict[tuple[str, str], Any] = {
     ("events", "event"): "status", ("events", "place"): 0, ("deployments", "production"): True,
     ("deployments", "result"): "success", ("changes", "left_out"): False, ("remedies", "unplanned"): True,
@@ -58,11 +60,21 @@ class Tables:
     deployment_changes: Expr
     item_changes: Expr
     remedies: Expr
+    flags: Expr
 
 
 def tables(engine: Engine, names: Warehouse) -> Tables:
     """The tables of an engine, by the names that `[warehouse]` gives them. Raises UsageError for what is not there."""
-    return Tables(**{name: _table(engine, name, names) for name in TABLES})
+    there = {name: _table(engine, name, names) for name in TABLES if name not in MISSED}
+    return Tables(**there, **{name: _missed(engine, name, names, there["items"]) for name in MISSED})
+
+
+def _missed(engine: Engine, name: str, names: Warehouse, items: Expr) -> Expr:
+    """A table that need not be there; without it one of no rows."""
+    if name in names.tables or name in names.columns or engine.has(PREFIX + name):
+        return _table(engine, name, names)
+    empty = {column: items.item if kind == TEXT else ibis.null("int64") for column, (kind, _) in TABLES[name].items()}
+    return items.select(**empty).filter(ibis.literal(False))
 
 
 def _table(engine: Engine, name: str, names: Warehouse) -> Expr:

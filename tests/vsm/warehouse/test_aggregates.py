@@ -1,6 +1,7 @@
 """Aggregates of an engine against the embedded path: every row and column, of random logs and in several windows."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -9,15 +10,19 @@ from pandas.testing import assert_frame_equal
 from random_visits import EVERYTHING, MONDAY, STATUSES, WORDS, events, items, log
 
 from vsm.config import Calendar
-from vsm.metrics import cumulative, handoffs, rework
+from vsm.lever import lever
+from vsm.metrics import constraint, cumulative, handoffs, rework, waste
 from vsm.metrics import flow as figures
 from vsm.metrics import stages as in_stage
 from vsm.metrics.figure import Figure, Number, nearest_rank
 from vsm.scope import Scope
 from vsm.visits import Path, visits
 from vsm.warehouse import flow, moves, stays
-from vsm.warehouse.engine import connect
+from vsm.warehouse.brought import sampled
+from vsm.warehouse.engine import Engine, connect
 from vsm.warehouse.ranks import ranked
+from vsm.warehouse.singles import singles
+from vsm.warehouse.tables import Tables
 from vsm.warehouse.walk import Walk, walked
 from vsm.workflow import Stage, Workflow
 
@@ -26,6 +31,13 @@ WINDOW = Scope(MONDAY + pd.Timedelta(days=20), MONDAY + pd.Timedelta(days=80, ho
 LATE = Scope(MONDAY + pd.Timedelta(days=90), MONDAY + pd.Timedelta(days=140))
 NONE = Scope(MONDAY - pd.Timedelta(days=20), MONDAY - pd.Timedelta(days=2))
 SHIFT = Calendar(workdays=("mon", "tue", "thu", "fri"), hours=("08:30", "16:00"))
+FLAGS = pd.DataFrame(
+    {
+        "item": ["PAY-0003", "PAY-0007", "PAY-0007"],
+        "since": pd.to_datetime(["2026-03-20", "2026-03-25", "2026-05-01"], utc=True),
+        "until": pd.to_datetime(["2026-04-30", None, "2026-05-20"], utc=True),
+    }
+)
 ONLY_STATUSES = [word for word in WORDS if "." not in word]
 
 
@@ -38,17 +50,17 @@ CASES = [
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0].name} in {case[1]}")
-def case(request, filled, tmp_path_factory) -> Iterator[tuple[Path, Walk, Workflow, Callable]]:
+def case(request, filled, tmp_path_factory) -> Iterator[tuple[Path, Walk, Workflow, Engine, Tables]]:
     """A random log followed on both ways, every visit split."""
     workflow, name = request.param
     told, about = log(5, 200, WORDS if workflow is EVERYTHING else ONLY_STATUSES), items(6, 210)
     file = tmp_path_factory.mktemp("engine") / "events.db"
     engine = connect(request.getfixturevalue("postgresql_url") if name == "postgresql" else f"{name}://{file}")
-    tables = filled(engine, items=about, events=events(told))
+    tables = filled(engine, items=about, events=events(told), flags=FLAGS)
     found = walked(tables.events, tables.items, workflow, engine.keep)
     found = Walk(engine.keep(stays.split(found.visits, workflow.stages)), engine.keep(found.items))
     path = visits(told, about, workflow)
-    yield Path(in_stage.split(path.visits, workflow.stages), path.items, path.unknown), found, workflow, engine.keep
+    yield Path(in_stage.split(path.visits, workflow.stages), path.items, path.unknown), found, workflow, engine, tables
     engine.close()
 
 
@@ -59,7 +71,7 @@ def both(case) -> tuple[Path, Walk]:
 
 @pytest.fixture
 def keep(case) -> Callable:
-    return case[3]
+    return case[3].keep
 
 
 @pytest.fixture
@@ -120,6 +132,42 @@ def test_figures(both, scope: Scope) -> None:
     told = moves.handoffs(steps, found.items, window)
     equal(hands.per_item, Number("handoffs_per_item", {"mean": told.mean, "moves_known": told.moves_known}, told.n))
     same(hands.between_teams[["from", "to", "n"]], told.between_teams)
+
+
+@pytest.mark.parametrize("scope", [WINDOW, replace(LATE, team="Makers"), NONE], ids=["middle", "a team at the end", "before"])
+def test_what_needs_single_visits_is_the_same_to_the_last_digit(case, scope: Scope) -> None:
+    path, found, workflow, engine, tables = case
+    line, flagged = workflow.stages, changes(FLAGS)
+    mine = path.items[path.items["team"] == scope.team] if scope.team else path.items
+    items, visits_ = mine.reset_index(drop=True), path.visits[path.visits["item"].isin(mine["item"])].reset_index(drop=True)
+    some = found.visits.semi_join(found.items.filter(found.items.team == scope.team), "item") if scope.team else None
+    brought = sampled(engine, found.visits, found.items, tables.flags, workflow, scope, some)
+    assert brought is not None
+    assert brought.whole
+    told = singles({"all": brought}, "all", workflow, scope, SHIFT, VIENNA)
+    recent, every = in_stage.lately(visits_, scope), in_stage.lately(path.visits, scope)
+    expected = constraint.constraint(recent, line, items, scope, SHIFT, VIENNA)
+    for name in ("stage", "why", "confidence", "n_finished", "estimated"):
+        assert getattr(told.constraint, name) == getattr(expected, name)
+    assert_frame_equal(expected.ranking, told.constraint.ranking)
+    year = replace(scope, start=scope.end - pd.Timedelta(weeks=52))
+    assert_frame_equal(constraint.history(visits_, line, items, year, SHIFT, VIENNA), told.moved())
+    wasted = waste.waste(every, path.items, line, flagged, scope, counted=items["item"])
+    assert (told.waste().values, told.waste().items, told.waste().said) == (wasted.values, wasted.items, wasted.said)
+    assert_frame_equal(wasted.rows, told.waste().rows)
+    simulated = lever(recent, line, items, scope, SHIFT, VIENNA)
+    assert (told.lever().why, told.lever().past) == (simulated.why, simulated.past)
+    assert_frame_equal(simulated.table, told.lever().table)
+
+
+def changes(flags: pd.DataFrame) -> pd.DataFrame:
+    """What a tracker says of flags: a change to something, and one to nothing."""
+    ends = flags[flags["until"].notna()]
+    told = [(flags["item"], flags["since"], "", "Impediment"), (ends["item"], ends["until"], "Impediment", "")]
+    parts = [pd.DataFrame({"ticket": item, "field": "Flagged", "at": at, "from": old, "to": new}) for item, at, old, new in told]
+    return pd.concat(parts, ignore_index=True).astype(
+        {"at": "datetime64[us, UTC]", **dict.fromkeys(("ticket", "from", "to"), "str")}
+    )
 
 
 def test_the_log_holds_what_goes_wrong(both) -> None:
