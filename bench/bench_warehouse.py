@@ -150,7 +150,7 @@ def counted(engine: Engine, window: Scope) -> Told:
     """What an engine tells."""
     given, span = tables(engine, Warehouse()), stays.Window.of(window)
     found = walked(given.events, given.items, LINE, engine.keep)
-    split, items = engine.keep(stays.split(found.visits, LINE.stages)), engine.keep(found.items)
+    split, items = found.visits, found.items
     steps = engine.keep(moves.steps(split, items))
     numbers = (
         flow.lead_time(items, span, "done"), flow.cycle_time(items, span), flow.wip(split, window), flow.work_item_age(items, span),

@@ -37,7 +37,7 @@ def told(url: str, seed: int, count: int) -> dict[str, pd.DataFrame]:
             engine.put(PREFIX + name, arrow(name, frames.get(name, pd.DataFrame(columns=list(TABLES[name])))))
         given = tables(engine, Warehouse())
         found = walked(given.events, given.items, EVERYTHING, engine.keep)
-        visits, about = engine.keep(stays.split(found.visits, EVERYTHING.stages)), engine.keep(found.items)
+        visits, about = found.visits, found.items
         window = stays.Window.of(WINDOW)
         steps = engine.keep(moves.steps(visits, about))
         return {

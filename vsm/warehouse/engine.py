@@ -14,11 +14,12 @@ import pyarrow as pa
 from vsm.errors import UsageError, WorkError
 
 EXPECTED = "expected duckdb://FILE, postgresql://USER@HOST/DATABASE, spark://HOST:PORT/FOLDER or sqlite://FILE"
+PARTS, UNTOLD = "spark.sql.shuffle.partitions", "200"  # as Spark has it: 200 files for each of a few thousand rows
 SPARK = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.sql.ansi.enabled": "true",
-    "spark.sql.shuffle.partitions": "8",
+    PARTS: UNTOLD,
 }
 FOREIGN = ("ibis", "duckdb", "_duckdb", "psycopg", "sqlite3", "pyspark", "py4j", "sqlglot")
 Table = Any  # an Ibis table
@@ -38,11 +39,18 @@ class Engine:
         """A table worked out once and held in the engine until the connection is closed."""
         name = f"vsm_kept_{next(self.number)}"
         if self.name == "spark":
+            self._spread()
             frame = self.backend.raw_sql(self.backend.compile(table)).persist()
             frame.createOrReplaceTempView(name)
             return self.backend.table(name)
         # Temporary: it goes with the connection. (Ibis' own cache ends with a DROP, which sqlglot 30 writes without a name.)
         return self.backend.create_table(name, table, temp=True)
+
+    def _spread(self) -> None:
+        """Let Spark split its work into twice as many parts as it has cores, which it knows once it has worked."""
+        session = self.backend._session
+        if session.conf.get(PARTS, None) == UNTOLD:
+            session.conf.set(PARTS, str(max(2 * session.sparkContext.defaultParallelism, 4)))
 
     def table(self, name: str) -> Table:
         """A table of the engine, `schema.name` too. Raises UsageError with a sentence where it is not there."""
@@ -157,17 +165,28 @@ def opened(url: str, settings: Mapping[str, str] | None = None) -> Iterator[Engi
     """An engine for the time of a block. Raises UsageError with a sentence where there is none at the URL."""
     engine = connect(url, settings)
     try:
-        yield engine
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in FOREIGN:
-            raise
-        raise WorkError(f"{engine.place} does not answer what it was asked ({_first_line(error)})") from None
+        with answering(engine):
+            yield engine
     finally:
         engine.close()
 
 
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """What an engine is asked in a block. Raises WorkError with a sentence where it does not answer."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in FOREIGN:
+            raise
+        raise WorkError(f"{engine.place} does not answer what it was asked ({_first_line(error)})") from None
+
+
 def connect(url: str, settings: Mapping[str, str] | None = None) -> Engine:
-    """The engine at a URL; `settings` are for Spark. Raises UsageError with a sentence where it does not answer."""
+    """The engine at a URL; `settings` are Spark's, or `read_only` for a file of DuckDB.
+
+    Raises UsageError with a sentence where it does not answer.
+    """
     kind = url.partition("://")[0]
     if kind not in CONNECTS or "://" not in url:
         raise UsageError(f"--engine {_safe(url)}: no engine of that kind; {EXPECTED}")
@@ -206,9 +225,9 @@ def _safe(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}"
 
 
-def _duckdb(ibis: Any, url: str, _settings: Mapping[str, str]) -> Any:
+def _duckdb(ibis: Any, url: str, settings: Mapping[str, str]) -> Any:
     path = url.removeprefix("duckdb://")
-    return ibis.duckdb.connect(path or ":memory:")
+    return ibis.duckdb.connect(path or ":memory:", read_only="read_only" in settings)  # then several may read it at once
 
 
 def _sqlite(ibis: Any, url: str, _settings: Mapping[str, str]) -> Any:
@@ -227,7 +246,8 @@ def _spark(ibis: Any, url: str, settings: Mapping[str, str]) -> Any:
     host = url.removeprefix("spark://").partition("/")[0]
     builder = SparkSession.builder.master(host if host.startswith("local") else f"spark://{host}").appName("value-stream")
     for name, value in settings.items():
-        builder = builder.config(name, value)
+        if "." in name:
+            builder = builder.config(name, value)
     return ibis.pyspark.connect(builder.getOrCreate())
 
 

@@ -134,10 +134,8 @@ def _part(engine: Engine, told: Tables, one: StreamConfig, config: Config, alone
         items = items.filter(items.stream.isnull() | (items.stream == one.name))
     log = told.events if alone else told.events.semi_join(items, "item")
     found = walked(log, items, workflow, engine.keep)
-    visits = engine.keep(stays.split(found.visits, workflow.stages))
-    known = engine.keep(found.items)
-    deploys = bool(first_row(known.agg(n=count(known.in_production_at.notnull())))["n"])
-    return Part(one.name, workflow, visits, known, deploys)
+    deploys = bool(first_row(found.items.agg(n=count(found.items.in_production_at.notnull())))["n"])
+    return Part(one.name, workflow, found.visits, found.items, deploys)
 
 
 def samples(told: Warehouse, scope: Scope) -> Samples:

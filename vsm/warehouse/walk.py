@@ -15,6 +15,7 @@ import ibis
 
 from vsm.visits import BY_HAND, CLOSES, ENDED, ENTERS, LEAVES, REOPENS, STARTS, Action, State, _action, _table
 from vsm.warehouse.ranks import whole
+from vsm.warehouse.stays import split
 from vsm.workflow import Workflow
 
 Expr = Any  # an Ibis expression: a table, a column, a condition
@@ -28,7 +29,7 @@ BITS = {
 
 @dataclass(frozen=True)
 class Walk:
-    """``visits`` and ``items`` as expressions; times are microseconds since 1970, stages places on the map."""
+    """``visits`` (`split`) and ``items`` as expressions; times are microseconds since 1970, stages places on the map."""
 
     visits: Expr
     items: Expr
@@ -73,7 +74,7 @@ def walked(log: Expr, items: Expr, workflow: Workflow, keep: Any = lambda table:
     """The visits of the items of a stream, and what became of the items.
 
     `log`: item, at, place (the order at one instant), event, status, environment, actor, team. `items`: item, team and what else
-    is known of them. `keep` may hold on to a table in the engine that is read several times.
+    is known of them. `keep` may hold on to a table in the engine that is read several times: the visits and items are.
     """
     rows = log.group_by(["event", "status", "environment"]).agg(n=log.count()).to_pandas()
     told = [
@@ -84,12 +85,12 @@ def walked(log: Expr, items: Expr, workflow: Workflow, keep: Any = lambda table:
     machine = _Machine.of(list(dict.fromkeys(meant.values())) or [Action()])
     number = {action: place for place, action in enumerate(machine.actions)}
     some = {one: number[action] for one, action in meant.items() if machine.changes(number[action])}
-    stays = keep(_stays(_did(_stepped(log, some, machine), machine), machine))
-    visits = _visits(stays, items, workflow)
-    return Walk(visits, _items(stays, items, visits, machine))
+    stays = keep(_stays(_did(_stepped(log, some, machine, keep), machine), machine))
+    visits = keep(split(_visits(stays, items, workflow), workflow.stages))
+    return Walk(visits, keep(_items(stays, items, visits, machine)))
 
 
-def _stepped(log: Expr, some: Mapping[tuple[str, str, str], int], machine: _Machine) -> Expr:
+def _stepped(log: Expr, some: Mapping[tuple[str, str, str], int], machine: _Machine, keep: Any) -> Expr:
     """The events that may change anything, with ``action`` and ``after``: the sign of the state after each."""
     by_action: dict[int, list[tuple[str, str, str]]] = {}
     for one, action in some.items():
@@ -100,10 +101,12 @@ def _stepped(log: Expr, some: Mapping[tuple[str, str, str], int], machine: _Mach
     told = log.mutate(action=ibis.cases(*branches, else_=-1)).filter(lambda t: t.action >= 0)
     told = told.select("item", "at", "place", "actor", "team", "action")
     told = told.mutate(after=_looked_up(told.action, dict(enumerate(machine.after))))
-    for step in range(_steps(told, [action for action in by_action if machine.fixed(action)])):
+    steps = _steps(told, [action for action in by_action if machine.fixed(action)], len(by_action))
+    for step in range(steps):
         before = told.after.lag(2**step).over(_in_order(told))
         told = told.mutate(after=ibis.coalesce(before.translate(machine.every, told.after), told.after))
-    return told.mutate(after=told.after.left(1))
+    told = told.mutate(after=told.after.left(1))
+    return keep(told) if steps else told  # a query of so many levels is more than some engines read
 
 
 def _same(log: Expr, one: tuple[str, ...]) -> Expr:
@@ -134,8 +137,10 @@ def _in_order(table: Expr) -> Expr:
     return ibis.window(group_by=table.item, order_by=[table.at, table.place])
 
 
-def _steps(told: Expr, fixed: list[int]) -> int:
+def _steps(told: Expr, fixed: list[int], number: int) -> int:
     """How many doublings it takes until each event looks back to one after which the state is known."""
+    if len(fixed) == number:
+        return 0
     if fixed:
         known = told.action.isin(fixed)
         told = told.mutate(run=whole(known).sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place])))
@@ -148,11 +153,15 @@ def _steps(told: Expr, fixed: list[int]) -> int:
 
 def _did(told: Expr, machine: _Machine) -> Expr:
     """The events that did something, with what each did (`BITS`), and the number of the item's visit after each."""
+    width, codes = len(machine.states), sorted({0, *(SIGNS.index(sign) for text in machine.does for sign in text)})
+    # One text of all actions' texts, read at a place: building a text for each event takes longer than all else here.
+    every = "".join(SIGNS[codes.index(SIGNS.index(sign))] for text in machine.does for sign in text)
     before = ibis.coalesce(told.after.lag(1).over(_in_order(told)), SIGNS[0])
-    did = before.translate(machine.every, _looked_up(told.action, dict(enumerate(machine.does))))
+    told = told.mutate(before=ibis.literal(machine.every).find(before).cast("int64"))
+    did = ibis.literal(every).substr((told.action.cast("int64") * width + told.before).cast("int32"), 1)
     told = told.mutate(did=did).filter(lambda t: t.did != SIGNS[0])
-    codes = sorted({code for text in machine.does for code in map(SIGNS.index, text)})
-    told = told.mutate(**{name: told.did.isin([SIGNS[code] for code in codes if code & bit] or [""]) for name, bit in BITS.items()})
+    signs = {name: [SIGNS[place] for place, code in enumerate(codes) if code & bit] for name, bit in BITS.items()}
+    told = told.mutate(**{name: _any([told.did == sign for sign in some or [""]]) for name, some in signs.items()})
     count = whole(told.enters).sum().over(ibis.cumulative_window(group_by=told.item, order_by=[told.at, told.place]))
     last = told.at.lead(1).over(_in_order(told)).isnull()
     return told.mutate(visit=count, last=last)

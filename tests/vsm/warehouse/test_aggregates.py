@@ -58,7 +58,6 @@ def case(request, filled, tmp_path_factory) -> Iterator[tuple[Path, Walk, Workfl
     engine = connect(request.getfixturevalue("postgresql_url") if name == "postgresql" else f"{name}://{file}")
     tables = filled(engine, items=about, events=events(told), flags=FLAGS)
     found = walked(tables.events, tables.items, workflow, engine.keep)
-    found = Walk(engine.keep(stays.split(found.visits, workflow.stages)), engine.keep(found.items))
     path = visits(told, about, workflow)
     yield Path(in_stage.split(path.visits, workflow.stages), path.items, path.unknown), found, workflow, engine, tables
     engine.close()
