@@ -15,7 +15,7 @@ from vsm import figures, report
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 VIEWS = sorted(path.stem for path in (DASHBOARD / "views").glob("*.py"))
-STATES = ("none", "empty", "one ticket", "one change", "git only", "sample")
+STATES = ("none", "empty", "one ticket", "one change", "sample")  # with commits alone a browser looks at every page
 EVIL = ":material/home: $x$ :red[hey] [evil](http://evil.example) <img src=x onerror=alert(1)>"
 QUESTIONS = {
     "overview": "How is delivery going, and what changed?",

@@ -785,7 +785,7 @@ def worlds(draw: Callable[..., Any]) -> World:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_rates_are_shares_with_the_interval_around_them(world: World) -> None:
     _, _, failing, recovered, unplanned = every(*world, UTC)
 
@@ -808,7 +808,7 @@ def test_rates_are_shares_with_the_interval_around_them(world: World) -> None:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_who_counts_who_is_left_out_and_the_weeks_add_up(world: World) -> None:
     for figure in every(*world, UTC):
         ids = figure.rows.iloc[:, 0]
@@ -819,7 +819,7 @@ def test_who_counts_who_is_left_out_and_the_weeks_add_up(world: World) -> None:
 
 
 @given(worlds(), st.integers(0, 11), st.floats(-200, 200), st.none() | st.floats(0, 500))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 def test_adding_an_incident_never_lowers_the_fail_rate(world: World, place: int, hours: float, lasting: float | None) -> None:
     made, of, brought, happened = world
     if made.empty:
@@ -836,7 +836,7 @@ def test_adding_an_incident_never_lowers_the_fail_rate(world: World, place: int,
 
 
 @given(worlds(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 def test_the_order_of_rows_changes_nothing(world: World, dice: Any) -> None:
     shuffled = [part.iloc[dice.sample(range(len(part)), len(part))].reset_index(drop=True) for part in world]
     made, of, brought, happened = shuffled
@@ -847,7 +847,7 @@ def test_the_order_of_rows_changes_nothing(world: World, dice: Any) -> None:
 
 
 @given(worlds())
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 def test_elapsed_values_are_the_same_in_every_time_zone(world: World) -> None:
     for here, there in zip(every(*world, UTC), every(*world, ZoneInfo("Pacific/Auckland")), strict=True):
         assert here.n == there.n
@@ -856,7 +856,7 @@ def test_elapsed_values_are_the_same_in_every_time_zone(world: World) -> None:
 
 
 @given(worlds(), st.integers(0, 300))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 def test_a_deployment_to_staging_changes_nothing(world: World, hour: int) -> None:
     made, of, brought, happened = world
     when = (at("03-01T00:00") + pd.Timedelta(hours=hour)).strftime("%m-%dT%H:%M")
