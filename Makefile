@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp  ## the sample in a dashboard on http://localhost:$(PORT
 	$(VSM) dashboard --port $(PORT) --store $(DEMO) --config sample_data/vsm.toml
 
 test: $(VENV)/test.stamp browser peers spark flow-peers lint  ## everything that must hold
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --durations 40
 
 bench: $(VENV)/test.stamp peers spark flow-peers  ## figures as ratios against a peer or a floor measured in the same run
 	$(VENV)/bin/python bench/run.py
