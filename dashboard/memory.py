@@ -14,22 +14,29 @@ EVERY = 16  # runs from one search to the next; one leaves a megabyte or two
 GROWN = 1.5  # all is searched once it is so many times what the last such search has left
 
 _runs = itertools.count(1)
-_left = 0
+_left = _since = 0  # objects that the last search of all has left, and that were set aside after it; Python counts slowly
 
 
 def settle() -> None:
     """Search for garbage, and set aside what has stayed, where that is due. At the end of a run: then its page has been sent."""
-    global _left
+    global _since
     if next(_runs) % EVERY:
         return
     gc.collect()
-    young = len(gc.get_objects(generation=2))
-    if young <= MOST:
+    stayed = len(gc.get_objects(generation=2))
+    if stayed <= MOST:
         return
-    everything = gc.get_freeze_count() + young > GROWN * _left
-    if everything:
-        gc.unfreeze()
-        gc.collect()
+    _since += stayed
+    if _since > (GROWN - 1) * _left:
+        set_aside()
+    else:
+        gc.freeze()
+
+
+def set_aside() -> None:
+    """Search all that there is for garbage, and set aside what is left."""
+    global _left, _since
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
-    if everything:
-        _left = gc.get_freeze_count()
+    _left, _since = gc.get_freeze_count(), 0

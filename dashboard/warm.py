@@ -29,10 +29,11 @@ def begin() -> threading.Thread | None:
 def _work() -> None:
     for module in MODULES:
         importlib.import_module(module)
-    from dashboard import access
+    from dashboard import access, memory
 
     with access.as_server():
         _make()
+    memory.set_aside()  # all of it stays, and the first pages need not be searched for garbage through it
 
 
 def _make() -> None:

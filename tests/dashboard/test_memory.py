@@ -21,7 +21,7 @@ class Kept:
 @pytest.fixture(autouse=True)
 def nothing_aside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(memory, "EVERY", 1)
-    monkeypatch.setattr(memory, "GROWN", 0)
+    monkeypatch.setattr(memory, "GROWN", 1)
     gc.collect()
     gc.freeze()  # what pytest and its plugins hold is not what is counted here
     yield
@@ -75,18 +75,16 @@ def test_what_was_set_aside_and_is_not_used_any_more_goes_when_as_much_has_come_
 
 def test_all_is_searched_only_once_it_has_grown(monkeypatch):
     monkeypatch.setattr(memory, "GROWN", 1.5)
-    monkeypatch.setattr(memory, "_left", 0)
+    monkeypatch.setattr(memory, "_left", 5 * memory.MOST)
+    monkeypatch.setattr(memory, "_since", 0)
     kept, searched = [], []
-    monkeypatch.setattr(memory.gc, "unfreeze", lambda: searched.append(len(kept)))
+    monkeypatch.setattr(memory, "set_aside", lambda: searched.append(len(kept)))
     for _ in range(3):
         kept += stay(memory.MOST + 1)
         memory.settle()
-    assert searched == [memory.MOST + 1]
-    monkeypatch.setattr(memory, "_left", 1_000)
-    kept += stay(memory.MOST + 1)
-    memory.settle()
 
-    assert searched == [memory.MOST + 1, 4 * (memory.MOST + 1)]
+    assert searched == [len(kept)], "after more than half of what was left"
+    assert walked() < 2 * memory.MOST, "the first two were set aside without a search"
 
 
 def test_garbage_is_searched_for_once_in_so_many_runs(monkeypatch):
