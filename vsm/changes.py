@@ -8,6 +8,7 @@ import pandas as pd
 from vsm.frames import Codes, Mask, instants, looked_up, named, no_text, no_times, text
 from vsm.history import NONE, History
 from vsm.landings import Requests, landings, name
+from vsm.meanwhile import meanwhile
 from vsm.people import People
 from vsm.reverts import reverts
 from vsm.store import Facts
@@ -46,8 +47,8 @@ def changes(facts: Facts, people: People) -> Changes:
 
     A commit of a side branch that was merged without a pull request belongs to the merge.
     """
-    history = History.of(facts.commits)
-    proposed = _proposed(facts, people)
+    read = meanwhile(lambda: History.of(facts.commits))
+    proposed, history = _proposed(facts, people), read()
     own = Requests.of_facts(facts, history, proposed)
     pushed, came = landings(facts, history, proposed, own)
     direct = _direct(facts, people, pushed)
