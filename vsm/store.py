@@ -48,6 +48,7 @@ T = TypeVar("T")
 KNOWN = ("0001", "0002", "0003", "0004")  # every migration that this program has
 STATES = 5  # attempts to open two connections between which nobody writes
 PART = 200_000  # rows of a large table that are read at a time
+ROWID = sa.literal_column("rowid", sa.Integer)  # SQLite's own number of a row
 SAMPLED = 16  # rows of each part, by which the parts become about equal
 STREAMED = 500  # raw answers fetched together; SQLite gives them one by one
 PARAMETERS = 500  # values in one statement: SQLite once had a limit of 999
@@ -745,7 +746,7 @@ def _two_at_a_time(readers: _Readers) -> dict[str, "pd.DataFrame"]:
         free: SimpleQueue[Any] = SimpleQueue()
         for cursor in cursors:
             free.put(cursor)
-        rows = {name: _number(cursors[0], _counted(table)) for name, table in TABLES.items()}
+        rows = {name: _number(cursors[0], _last(table)) for name, table in TABLES.items()}  # to count them would be to read them
         order = sorted(TABLES, key=lambda name: -rows[name])
         parts = [(name, part) for name in order for part in _parts(cursors[0], TABLES[name], rows[name])]
 
@@ -777,25 +778,31 @@ def _of_one_state(readers: _Readers, stack: ExitStack) -> list[Any]:
 
 
 def _number(cursor: Any, query: str) -> int:
-    """The one number that a query gives."""
+    """The one number that a query gives; 0 where it gives none."""
     cursor.execute(query)
     (found,) = cursor.fetchone() or (0,)
-    return int(found)
+    return int(found or 0)
 
 
 def _counted(table: type[SQLModel]) -> str:
     return str(sa.select(sa.func.count()).select_from(table_of(table)).compile(dialect=sqlite.dialect()))
 
 
-def _parts(cursor: Any, table: type[Fact], rows: int) -> list[Any]:
-    """A table's query, of a large one several: each gives some of its rows, one after the other they give all by key."""
+def _last(table: type[SQLModel]) -> str:
+    """The query for a table's highest row number: about as many rows are in it, or fewer."""
+    return _told(sa.select(sa.func.max(ROWID)).select_from(table_of(table)))
+
+
+def _parts(cursor: Any, table: type[Fact], last: int) -> list[Any]:
+    """A table's query, of a large one several: each gives some of its rows, one after the other they give all by key.
+
+    `last`: the table's highest row number.
+    """
     target, query = table_of(table), _query(table)[1]
-    if rows <= 2 * PART:
+    if last <= 2 * PART:
         return [query]
-    rowid, key = sa.literal_column("rowid", sa.Integer), sa.tuple_(*target.primary_key)
-    last = _number(cursor, _told(sa.select(sa.func.max(rowid)).select_from(target)))
-    some = range(1, last + 1, max(last * PART // (rows * SAMPLED), 1))
-    cursor.execute(_told(sa.select(*target.primary_key).where(rowid.in_(some))))
+    key = sa.tuple_(*target.primary_key)
+    cursor.execute(_told(sa.select(*target.primary_key).where(ROWID.in_(range(1, last + 1, max(PART // SAMPLED, 1))))))
     ends = sorted(cursor.fetchall())[SAMPLED::SAMPLED]
     after = [None, *ends]
     return [
