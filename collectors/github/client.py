@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from github import Auth, Github, GithubException
 
 from collectors.base import CollectorError
+from collectors.courses import Courses
 from collectors.github.connection import Unreachable, connection, fault
 from collectors.patience import PASSING, Patience, Refused
 
@@ -28,6 +29,8 @@ SLOW = frozenset({408, 502, 504})  # GraphQL's way of saying that a query was to
 LIMITED = re.compile(r"rate limit|abuse detection|please wait a few minutes|retry your request again later", re.IGNORECASE)
 TOO_MUCH = re.compile(r"something went wrong|timed? ?out|resource limit|exceeds the maximum limit", re.IGNORECASE)
 TOO_MUCH_TYPES = frozenset({"MAX_NODE_LIMIT_EXCEEDED", "RESOURCE_LIMITS_EXCEEDED", "EXCESSIVE_PAGINATION"})
+CURSOR = re.compile(r"after|a\d+")  # variables of our queries
+MOVING = re.compile(r'"(?:endCursor|cost|remaining|resetAt)": (?:"[^"]*"|\d+)')  # what is another at each answer
 RATE_TYPES = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
 
 
@@ -122,6 +125,7 @@ class Client:
     graphql_refused: bool = False
     date: datetime | None = None  # the server's clock at its last answer
     scopes: str | None = None  # of a classic token
+    courses: Courses = field(default_factory=Courses, repr=False)  # of the lists of this run
     _left: dict[str, tuple[int, int, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +164,12 @@ class Client:
             answer = self._carried(lambda: self._request("GET", path, dict(params or {}), headers, None), place)
             return _judged(answer, place, self)
 
-        return self.patience.ask(attempt)
+        found = self.patience.ask(attempt)
+        if found.next:
+            asked = {**dict(parse_qsl(urlsplit(path).query)), **(params or {})}
+            key = (place, *sorted((name, str(value)) for name, value in asked.items() if name not in ("page", "per_page", "after")))
+            self.courses.page(key, f"{self.host}: {place}", found.data)
+        return found
 
     def listed(self, path: str, params: Mapping[str, Any] | None = None, key: str | None = None) -> Iterator[list[Any]]:
         """The pages of a list, as long as there is a next one; `key` where the list is in an envelope."""
@@ -199,7 +208,12 @@ class Client:
                     raise
                 raise Refused(str(much)) from None
 
-        return self.patience.ask(attempt)
+        found = self.patience.ask(attempt)
+        if cursors := [value for name, value in variables.items() if value and CURSOR.fullmatch(name)]:
+            rest = tuple(str(item) for item in variables.items() if item[0] != "first" and not CURSOR.fullmatch(item[0]))
+            self.courses.page(("cursors", query, *rest), f"{self.host}: a list by GraphQL", cursors)
+            self.courses.page((query, *rest), f"{self.host}: a list by GraphQL", MOVING.sub("", json.dumps(found)))
+        return found
 
     def _posted(self, body: Mapping[str, Any]) -> Answer:
         answer = self._carried(lambda: self._request("POST", self._requester.graphql_url, {}, {}, body), "GraphQL")

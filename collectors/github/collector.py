@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from collectors.base import Blocked, Check, CollectorError, Context, Page, Told
+from collectors.courses import Courses
 from collectors.github import examine, lists, poll, repositories
 from collectors.github.client import Client, GraphQLRefused, NotAllowed, NotThere
 from collectors.github.connection import Unreachable
@@ -88,6 +89,7 @@ class GitHubCollector:
         failed: list[str] = []
         missing: list[str] = []
         in_a_row, turn = 0, dict[str, Mapping[str, Any]]()
+        self.client.courses = Courses()
         self.refusal = Refusal.recalled(self.client, cursors, anew=full)
         for found in self._in_turn(list(repositories.found(self.client, self.keys.wanted)), cursors):
             try:

@@ -307,7 +307,7 @@ class _Reading:
         if top.status != 304:
             self._newest(top.data["workflow_runs"], top.next is not None, back)
             self.etag = top.etag
-            yield self._batch(top.data["workflow_runs"], top.data.get("total_count"))
+            yield self._batch(top.data["workflow_runs"], whole(top.data.get("total_count")))
         elif daily and self.seen and self.reach:
             self._open(self.seen - back, self.reach)
         self._comb(before_that)
@@ -366,13 +366,20 @@ class _Reading:
             low, high, again = self.gaps[0]
             answer = self.client.rest(self._place, self._window(low, high))
             middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
-            if answer.data["total_count"] > MOST and middle < high:
+            # What a search says of its total counts only where it goes on: else all that there is has been given.
+            total = whole(answer.data.get("total_count")) if answer.next else 0
+            if total > MOST and middle < high:
                 self.gaps[:1] = [(middle + timedelta(seconds=1), high, again), (low, middle, again)]
                 continue
-            left_out = answer.data["total_count"] - MOST
+            given = len(answer.data["workflow_runs"])
             while answer.next:
                 yield self._batch(_news(answer.data["workflow_runs"], again))
                 answer = self.client.rest(answer.next)
+                given += len(answer.data["workflow_runs"])
+            if total < given >= MOST and middle < high:  # it has more than it said
+                self.gaps[:1] = [(middle + timedelta(seconds=1), high, again), (low, middle, again)]
+                continue
+            left_out = total - MOST
             self.gaps.pop(0)
             warnings = (
                 [f"{left_out:,} workflow runs of one second ({low:%Y-%m-%d %H:%M:%S}) cannot be asked for"] if left_out > 0 else []
@@ -442,6 +449,15 @@ class _Reading:
             "jobs": {key: self.jobs[key] for key in newest},
             "rules": self._rules,
         }
+
+
+def whole(total: Any) -> int:
+    """A number of things as a source tells it; 0 for what is none.
+
+    >>> whole(3), whole("3"), whole(-1), whole("many"), whole(None)
+    (3, 3, 0, 0, 0)
+    """
+    return int(total) if str(total).isdecimal() else 0
 
 
 def _news(runs: Sequence[Thing], again: bool) -> Sequence[Thing]:

@@ -7,6 +7,7 @@ can be saved with a state that is true, and the next run reads what is new first
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from collectors.base import CollectorError
@@ -54,7 +55,9 @@ def piece(connection: Mapping[str, Any], warnings: tuple[str, ...] = ()) -> Piec
     """A page of a GraphQL connection."""
     info = connection.get("pageInfo") or {}
     things = [node for node in connection.get("nodes") or () if node]
-    return Piece(things, info.get("endCursor") if info.get("hasNextPage") else None, connection.get("totalCount"), warnings)
+    total = connection.get("totalCount")
+    whole = total if isinstance(total, int) and total >= 0 else None  # it is only for who watches, and for what is gone
+    return Piece(things, info.get("endCursor") if info.get("hasNextPage") else None, whole, warnings)
 
 
 @dataclass
@@ -115,9 +118,14 @@ class Walk:
         return found
 
     def _reached(self, found: Piece, gap: Mapping[str, str | None]) -> bool:
-        """Whether a page ends a gap: what has the very instant of its end may stand on the next page, too."""
+        """Whether a page ends a gap: what has the very instant of its end may stand on the next page, too.
+
+        A page that is not in its order says nothing of what comes below it.
+        """
         until = max((time for time in (instant(gap["until"]), self.since) if time), default=None)
-        below = until is not None and any(self.at(thing) < until for thing in found.things)
+        times = [self.at(thing) for thing in found.things]
+        ordered = all(upper >= lower - OVERLAP for upper, lower in pairwise(times))
+        below = until is not None and ordered and any(time < until for time in times)
         return found.after is None or below
 
     def _asked(self, found: Piece) -> Piece:

@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
+from collectors.base import CollectorError
+from collectors.courses import endless
 from collectors.jenkins import builds
 from collectors.jenkins.client import Client, Missing
 from collectors.jenkins.jobs import Job
 
 PAGE = 100  # builds a question
 OVERLAP = 20  # numbers read again: builds are run again in place, and Jenkins may hide a running one from its list
+IN_VAIN = 30  # questions after which a list has given no build that was not there before
 NEAR = 80  # numbers: a build that has been running since then is read with the list, an older one by itself
 
 Build = dict[str, Any]
@@ -145,8 +148,12 @@ class History:
                 self.state.running.remove(number)
 
     def _walk(self, walk: Walk) -> Iterator[Build]:
-        size = min(PAGE, walk.top - walk.stop + 1) + 1
+        size, turns, place = min(PAGE, walk.top - walk.stop + 1) + 1, 0, walk.offset
         while True:
+            turns += 1
+            if turns > IN_VAIN:
+                walk.offset = place  # where the last build was found, to go on from there
+                raise CollectorError(endless(f"{self.client.url}: the list of builds of {self.job.name}"))
             page, size = self._newest_given() or (self._page(walk.offset, size), size)
             if walk.below is None and page:
                 walk.top = page[0]["number"]
@@ -159,6 +166,7 @@ class History:
                 walk.anew, walk.stop = False, min(same)
                 walk.running += [number for number in self.state.running if number < walk.stop]
             wanted = [build for build in news if self._wanted(build, walk)]
+            turns, place = (0, walk.offset) if news else (turns, place)
             for build in wanted:
                 if build["number"] in same:
                     self.took(build)

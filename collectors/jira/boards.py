@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collectors.base import CollectorError
+from collectors.courses import Course
 from collectors.jira.client import Client, Misread, NotThere
 from collectors.jira.settings import Settings
 from collectors.jira.site import Site
@@ -141,7 +142,7 @@ def _boards(client: Client, told: Settings) -> Iterator[Mapping[str, Any]]:
 
 
 def _listed(client: Client, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    start = 0
+    start, course = 0, Course(f"{client.host}: the list of boards")
     while True:
         answer = client.get("board", {**asked, "startAt": start, "maxResults": BOARDS}, agile=True)
         some = answer.get("values") or []
@@ -149,6 +150,7 @@ def _listed(client: Client, asked: Mapping[str, Any]) -> Iterator[Mapping[str, A
         start += len(some)
         if not some or answer.get("isLast", True) is True:
             return
+        course.page(some)
 
 
 def _projects(board: Mapping[str, Any]) -> tuple[str, ...]:

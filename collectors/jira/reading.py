@@ -183,6 +183,8 @@ class Reading:
         yield from self._walk(scope)
         if anew and (missed := self.lists.get(scope.name, set()) - self.read[scope.name]):
             yield from self._some(missed, [scope])  # pages that go on for very long are said to end too early
+        if self.search.early and not anew:
+            raise CollectorError(f"{self.client.host}: a search said that it goes on, but not where: run it again for the rest")
 
     def _walk(self, scope: Scope, again: bool = False) -> Iterator[Page]:
         before = self.states[scope.name]

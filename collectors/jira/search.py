@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collectors.base import CollectorError
+from collectors.courses import Course, endless
 from collectors.jira.client import Client, Misread, NotThere
 from collectors.jira.issues import kept
 from collectors.jira.site import Site
@@ -13,6 +14,7 @@ PAGE = 100  # issues with their fields; servers give fewer where that is too muc
 BATCH = 500  # issues whose histories are asked for together, and that are saved together
 KEYS = 5000  # issues of which only the id is asked for; Server and Data Center give a thousand
 LOGS = 10_000  # changes in one page of Cloud's histories
+TURNED = 50  # steps back in a list whose pages do not join
 ENTRIES = 100  # changes in one page of an issue's own history
 
 Issue = dict[str, Any]
@@ -34,13 +36,15 @@ class Found:
 class Search:
     """The searches of one site.
 
-    ``bulk`` says whether the histories of many issues can be had at once, ``logs`` whether one's own page by page.
+    ``bulk`` says whether the histories of many issues can be had at once, ``logs`` whether one's own page by page,
+    ``early`` whether a search ended that said it goes on.
     """
 
     client: Client
     site: Site
     bulk: bool = True
     logs: bool = True
+    early: bool = False
 
     def walk(self, jql: str, known: Mapping[str, Any]) -> Iterator[Found]:
         """The issues of a query with their histories, those left out that are known with the same `updated`."""
@@ -106,41 +110,59 @@ class Search:
         return "updated ASC, key ASC" if self.site.cloud else "created ASC, key ASC"
 
     def _by_token(self, asked: Mapping[str, Any]) -> Iterator[list[Issue]]:
-        passed: set[str] = set()
+        course, passed = Course(f"{self.client.host}: a search"), set[str]()
         token: str | None = None
         while True:
             answer = self.client.get("search/jql", {**asked, **({"nextPageToken": token} if token else {})})
-            yield _issues(answer, self.client.host)
+            issues = _issues(answer, self.client.host)
+            yield issues
             token = answer.get("nextPageToken")
             if not token or answer.get("isLast") is True:
+                self.early = self.early or answer.get("isLast") is False
                 return
             if token in passed:
                 raise CollectorError(
                     f"{self.client.host}: a search gives the same page token again; what was read is saved: run it again later"
                 )
             passed.add(token)
+            course.page([issue["id"] for issue in issues])
 
     def _by_offset(self, asked: Mapping[str, Any]) -> Iterator[list[Issue]]:
-        """Each page begins with the last issue of the one before it: where that is not so, some went away in between."""
+        """Each page begins with the last issue of the one before it: where that is not so, some went away in between.
+
+        A total that is not what was given is not believed: then the list goes on until it gives nothing new.
+        """
         history = {"expand": "changelog"} if asked["maxResults"] == PAGE else {}
-        start, before = 0, set[str]()
+        start, furthest, before, passed, back = 0, 0, set[str](), set[str](), 0
         while True:
             answer = self.client.get("search", {**asked, **history, "startAt": start})
-            issues, total = _issues(answer, self.client.host), int(answer.get("total") or 0)
+            issues = _issues(answer, self.client.host)
             here = {str(issue["id"]) for issue in issues}
             if start > 0 and not here & before:
-                start = max(start - PAGE, 0)
+                start, back = max(start - PAGE, 0), back + 1
+                if back > TURNED:
+                    raise CollectorError(endless(f"{self.client.host}: a search"))
                 continue
             yield [issue for issue in issues if str(issue["id"]) not in before]
-            if start + len(issues) >= total or not issues:
+            end = start + len(issues)
+            if end > furthest > 0 and not here - passed:
+                raise CollectorError(endless(f"{self.client.host}: a search"))
+            if (end <= furthest and not here - passed and start + 1 >= furthest) or self._is_end(answer, end):
                 return
+            furthest, passed = max(furthest, end), passed | here
             start += max(len(issues) - 1, 1)
             before = here
+
+    def _is_end(self, answer: Mapping[str, Any], given: int) -> bool:
+        """Whether a page is the last one by what it says of itself, if that can be."""
+        total, most = str(answer.get("total")), str(answer.get("maxResults"))
+        full = most.isdecimal() and len(answer["issues"]) >= int(most) > 1  # then a total that ends here may be one of a page
+        return total.isdecimal() and int(total) == given and not full
 
     def _bulk(self, ids: Sequence[str]) -> dict[str, list[Any]] | None:
         """The histories of many issues by id; None where this site does not give them so."""
         found: dict[str, list[Any]] = {}
-        passed: set[str] = set()
+        course, passed = Course(f"{self.client.host}: a list of histories"), set[str]()
         body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "fieldIds": self.site.logged(), "maxResults": LOGS}
         while True:
             try:
@@ -158,19 +180,21 @@ class Search:
                     f"{self.client.host}: histories give the same page token again; what was read is saved: run it again later"
                 )
             passed.add(token)
+            course.page(answer.get("issueChangeLogs"))
             body["nextPageToken"] = token
 
     def _history(self, issue: Issue) -> list[Any] | None:
         """An issue's history, from the search where that is all of it; None where the server does not tell it. Raises NotThere."""
         told = issue.get("changelog") or {}
         histories = list(told.get("histories") or ())
-        if "total" in told and told["total"] <= len(histories):
+        if told.get("total") == len(histories):  # of any other total nobody knows what it means
             return histories
         return self._log(str(issue["id"]), str(issue["key"]))
 
     def _log(self, number: str, key: str) -> list[Any] | None:
         """An issue's own history: page by page, or from a server that has no pages of it, with the issue."""
         found: list[Any] = []
+        course = Course(f"{self.client.host}: the history of {key}")
         while self.logs:
             try:
                 answer = self.client.get(f"issue/{number}/changelog", {"startAt": len(found), "maxResults": ENTRIES})
@@ -178,8 +202,9 @@ class Search:
                 break
             some = answer.get("values") or answer.get("histories") or []
             found += some
-            if not some or answer.get("isLast") is True or len(found) >= int(answer.get("total") or 0):
+            if not some or answer.get("isLast") is True or answer.get("total") == len(found):
                 return found
+            course.page(some)
         answer = self.client.get(f"issue/{key}", {"fields": "updated", "expand": "changelog"})
         self.logs = False  # the issue is there, so its log is not to be had
         return list(answer["changelog"].get("histories") or ()) if answer.get("changelog") else None

@@ -269,7 +269,7 @@ def test_issues_that_are_deleted_while_pages_are_read_make_no_other_one_be_passe
         jira.delete("10001")
         jira.delete("10002")
 
-    one = line(during(6, deed), cloud=False, page=3)
+    one = line(during(7, deed), cloud=False, page=3)
     one.busy(9, 1)
     one.collect()
     for number in one.jira.issues:
