@@ -10,6 +10,7 @@ from jenkins_peer import Jenkins
 from starlette.applications import Starlette
 
 from collectors.handles import Handles
+from collectors.patience import Patience
 from vsm import cli
 
 ENVIRONMENT = "enV-planted-0451-token-of-the-environment"
@@ -124,6 +125,54 @@ def test_a_mistake_in_the_configuration_is_told_without_the_secret(tmp_path, mon
     said = b"".join(capfdbinary.readouterr())
     assert said
     assert leaks(said) == []
+
+
+ECHO = f"Authorization: token {ENVIRONMENT} (basic {PLANTED['header']}), body {PLANTED['commit']}"
+FAULTS = {
+    "401": (401, {"WWW-Authenticate": f'Basic realm="{ENVIRONMENT}"'}, {"message": ECHO, "errorMessages": [ECHO]}),
+    "403": (403, {}, {"message": ECHO, "errorMessages": [ECHO]}),
+    "404": (404, {}, {"message": ECHO, "errorMessages": [ECHO]}),
+    "500": (500, {}, ECHO),
+    "no JSON": (200, {}, f"<html>{ECHO}"),
+    "an error of GraphQL": (200, {}, {"data": None, "errors": [{"message": ECHO, "type": "FORBIDDEN"}], "errorMessages": [ECHO]}),
+    "a redirect elsewhere": (302, {"Location": f"https://ann:{ENVIRONMENT}@elsewhere.example/?token={ENVIRONMENT}"}, ""),
+    "a redirect in a circle": (302, {"Location": f"?token={ENVIRONMENT}"}, ""),
+    "a long wait": (429, {"Retry-After": "7200", "X-Reason": ENVIRONMENT}, {"message": ECHO}),
+}
+ASKED = {
+    "github": 'repositories = ["acme/shop"]\ntoken = "env:PLANTED_TOKEN"',
+    "jira": 'projects = ["PAY"]\nemail = "ann@example.org"\ntoken = "env:PLANTED_TOKEN"',
+    "jenkins": 'user = "ci"\ntoken = "env:PLANTED_TOKEN"',
+}
+
+
+wait = Patience.wait
+
+
+def at_once(self, refused, attempt):
+    """Wait as it does, but for no time."""
+    self.pause = lambda seconds: None
+    wait(self, refused, attempt)
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_source_that_fails_with_the_token_in_its_mouth_is_told_without_it(
+    kind, fault, tmp_path, monkeypatch, served, capfdbinary, caplog
+):
+    peer = served(lambda *asked: FAULTS[fault])
+    (tmp_path / "vsm.toml").write_text(f'[[sources]]\nkind = "{kind}"\nurl = "{peer.url}"\n{ASKED[kind]}\n')
+    monkeypatch.setenv("PLANTED_TOKEN", ENVIRONMENT)
+    monkeypatch.setattr(Patience, "wait", at_once)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VSM_STORE", f"sqlite:///{tmp_path / 'vsm.db'}")
+    monkeypatch.delenv("VSM_CONFIG", raising=False)
+    assert cli.run(["collect", "--progress", "progress.json"]) == 1
+    said = b"".join(capfdbinary.readouterr())
+    assert peer.requests
+    assert said
+    assert leaks(said + caplog.text.encode()) == []
+    assert {path.name: leaks(path.read_bytes()) for path in tmp_path.iterdir() if leaks(path.read_bytes())} == {}
 
 
 def test_a_stores_password_is_in_no_error(tmp_path, capfdbinary):
