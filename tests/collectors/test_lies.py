@@ -194,7 +194,7 @@ def circles(liar: Liar, told: Any, asked: tuple[str, str]) -> Any:
     text = json.dumps(told[1])
     keys = list(dict.fromkeys(re.findall(r'"key": "((?:PAY|SHOP)-\d+)"', text)))
     following = dict(zip(keys, keys[1:] + keys[:1], strict=True))
-    for part in parts(told[1]):
+    for part in list(parts(told[1])):
         if part.get("key") in following and isinstance(part.get("fields"), dict):
             part["fields"]["parent"] = {"key": following[part["key"]]}
         if ("parents" in part and part.get("oid")) or part.get("sha"):
@@ -307,6 +307,7 @@ SILENT = {
     "jenkins": {*TOKENED, *OF_TOTALS, "circles", TEN_MB},
     "github by REST": {TEN_MB, "the first year", "the same page for ever, at new tokens", "no number", "fewer than nothing in all"},
     "github by GraphQL": {"no number", "fewer than nothing in all"},
+    "jira cloud": OF_TOTALS,
     "jira server": {TEN_MB, "the first year", "circles", "the same page for ever, at new tokens"},
 }
 CASES = [(source, name) for source in SOURCES for name in LIES if name not in SILENT.get(source, ())]
