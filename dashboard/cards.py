@@ -11,7 +11,7 @@ from dashboard.charts.entry import Drawn
 from dashboard.charts.marks import ITEM
 from dashboard.export import pictures
 from dashboard.parts import text
-from dashboard.words import together
+from dashboard.words import anchor, together
 
 FILES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 PATH_ASKED = "path_asked"
@@ -21,7 +21,7 @@ def card(drawn: Drawn, key: str) -> None:
     """A chart with what it says, its rows, its files and where it comes from; without data it says that."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute", key=f"card_{key}"):
         with st.container(gap="xsmall"):
-            st.subheader(text(drawn.title), anchor=False)
+            st.subheader(text(drawn.title), anchor=anchor("card", key))
             if drawn.empty:
                 st.info(text(drawn.why), icon=":material/event_busy:")
             else:

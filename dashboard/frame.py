@@ -11,6 +11,7 @@ WIDE = """
 .vsm-on-paper, [data-testid="stElementContainer"]:has(> .stHtml > .vsm-on-paper) { display: none; }
 [class*="st-key-waiting_"]:has([data-testid="stSpinner"]) { min-height: 2.5rem; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-waiting_"]):not(:has([data-testid="stSpinner"])) { display: none; }
+[data-testid="stHeaderActionElements"] { display: none; }
 .st-key-period [role="radiogroup"] { flex-wrap: wrap; }
 """
 # On paper nobody can press anything: controls go, and what they were set to is said in a line. A chart is as wide as its

@@ -16,6 +16,15 @@ def text(said: str) -> str:
     return said.translate(ENTITIES)
 
 
+def anchor(*parts: str) -> str:
+    """The id of a heading whose words another heading of the page has, too: Streamlit makes one of the words alone.
+
+    >>> anchor("card", "cycle_time_our team")
+    'card-cycle-time-our-team'
+    """
+    return "-".join(re.findall(r"\w+", " ".join(parts).replace("_", " "))).lower()
+
+
 UNIT = re.compile(r"(?<=\d) (?=(?:%|min|h|d|/ week)(?![\w-]))")
 
 

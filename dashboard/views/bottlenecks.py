@@ -8,6 +8,7 @@ from dashboard import cards, data, parts, tables, theme
 from dashboard.parts import Tile
 from dashboard.shared import made_of
 from dashboard.sheets import sheet
+from dashboard.words import anchor
 from vsm.focusing import focusing, misleading
 from vsm.measure import Measures
 
@@ -38,12 +39,12 @@ def stream(name: str, one: Measures) -> None:
         )
         parts.only_button(name, measures)
     with st.container(border=True, key=f"card_focusing_{name}"):
-        st.subheader("Five steps around it", anchor=False)
+        st.subheader("Five steps around it", anchor=anchor("steps", name))
         for step in made_of(one, "focusing", partial(focusing, one)):
             st.markdown(f"**{step.name}** · {step.asks}\n" + "\n".join(f"- {parts.text(said)}" for said in step.said))
     if others := made_of(one, "misleading", partial(misleading, one)):
         with st.container(border=True, key=f"card_misleading_{name}"):
-            st.subheader("What other rankings would say", anchor=False)
+            st.subheader("What other rankings would say", anchor=anchor("rankings", name))
             st.markdown("\n".join(f"- {parts.text(said)}" for said in others))
     with st.grid(2, min_column_width=420):
         for chart in data.several(CHARTS, choice, name):
