@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import board, data, parts, path_dialog
+from dashboard import board, counted, data, parts, path_dialog
 from dashboard.board_component import show
 from dashboard.data import Choice
 from vsm import board as boards
@@ -29,6 +29,8 @@ class Asked:
 
 def line(choice: Choice, streams: list[tuple[str, Measures]]) -> Asked:
     """Draw the line above the boards and give what is asked for. All of it is in the address."""
+    if counted.url() is not None:
+        return Asked(Wanted(), "")
     stages = dict.fromkeys(stage for _, one in streams if one.stages is not None for stage in one.stages["stage"])
     names = tuple(name for name, _ in streams)
     types = data.kept(
@@ -62,6 +64,9 @@ def _found() -> None:
 
 def boards_of(choice: Choice, name: str, one: Measures, asked: Asked, alone: bool) -> None:
     """The board of one stream."""
+    if counted.url() is not None:
+        st.caption(counted.NO_BOARD)
+        return
     drawn, found, every = data.kept(
         "board",
         choice,

@@ -17,7 +17,7 @@ from vsm.errors import UsageError
 from vsm.serving import host
 from vsm.sign_in import local
 
-HOST, NAMES = "127.0.0.1", "VSM_HOST_NAMES"
+HOST, NAMES, ENGINE = "127.0.0.1", "VSM_HOST_NAMES", "VSM_ENGINE"
 HERE = Path(__file__).parent
 
 
@@ -28,8 +28,11 @@ HERE = Path(__file__).parent
 @click.option(
     "--host-name", "names", multiple=True, metavar="NAME", help="By which name it is asked, beside localhost; repeatable."
 )
+@click.option("--engine", metavar="URL", help="Count in an engine, as `vsm report --engine` does; the store keeps notes alone.")
 @common
-def dashboard(port: int, address: str, without_sign_in: bool, names: tuple[str, ...], store: str, config: Path | None) -> None:
+def dashboard(
+    port: int, address: str, without_sign_in: bool, names: tuple[str, ...], engine: str | None, store: str, config: Path | None
+) -> None:
     """Serve the dashboard on this machine until it is stopped."""
     signs_in = _sign_in(load(config), address, without_sign_in)  # a wrong configuration is said here, not on every page
     why_not = _why_not(port, address)
@@ -40,8 +43,11 @@ def dashboard(port: int, address: str, without_sign_in: bool, names: tuple[str, 
         raise UsageError(f"port {port} cannot be used ({why_not}): give another --port")
     # Behind an @ there are no keys and names of accounts.
     where = signs_in.get("address") or (f"http://localhost:{port}" if local(address) else f"http://{address}:{port}")
-    say(f"Serving the dashboard of {store.rpartition('@')[2]} on {where} (stop it with Ctrl-C)")
+    shown = (engine or store).rpartition("@")[2]
+    say(f"Serving the dashboard of {shown} on {where} (stop it with Ctrl-C)")
     environment = os.environ | {"VSM_STORE": store} | ({"VSM_CONFIG": str(config)} if config else {})
+    if engine is not None:
+        environment[ENGINE] = _engine(engine, store)
     environment |= signs_in.get("environment", {"VSM_SIGN_IN": "0"})
     if known := [*names, *_named(signs_in)]:
         environment[NAMES] = " ".join(_host(one) for one in known)
@@ -51,6 +57,15 @@ def dashboard(port: int, address: str, without_sign_in: bool, names: tuple[str, 
     arguments = [sys.executable, "-P", "-m", "dashboard", "run", str(HERE / "serve.py"), *flags]
     # Streamlit takes this process's place, so that whoever stops us stops it.
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - no shell is what we want
+
+
+def _engine(engine: str, store: str) -> str:
+    """The engine's URL, with a store beside it for what people write down. Raises UsageError for one that does not answer."""
+    from vsm import store as stores
+    from vsm.warehouse.engine import opened
+
+    with opened(engine, {"read_only": "true"}), stores.opened(store):
+        return engine
 
 
 def _host(name: str) -> str:

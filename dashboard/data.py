@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from dashboard import access, harvest
+from dashboard import access, counted, harvest
 from dashboard.charts.catalogue import CATALOGUE
 from dashboard.charts.catalogue import drawn as drawing
 from dashboard.charts.entry import AHEAD, ITEMS, Asked, Drawn
@@ -48,6 +48,7 @@ from vsm.side_by_side import Row, against, measured_against, named, side_by_side
 from vsm.stage_changes import stage_changes
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
+ASKED_ANEW = 3600  # seconds after which an engine is asked what has changed: to follow every item anew costs it minutes
 STALE_DAYS = 7  # who collects at all collects weekly; what is older is said in orange on every page
 T = TypeVar("T")
 Written = tuple[int, int, str]  # the version of what people wrote down
@@ -99,6 +100,7 @@ class Known:
     zone: str
     applications: tuple[str, ...] = ()
     has_parts: bool = False
+    engine: str | None = None
 
     @property
     def stale(self) -> bool:
@@ -486,6 +488,8 @@ def way(item: str) -> paths.Path | None:
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
     found = _runs()[0]
+    if counted.url() is not None:  # what was read into the store beside it is not what is shown
+        found = found.head(0)
     if viewer().streams is not None:  # a source's name, scope and errors may speak of other streams
         found = found.assign(source=found["kind"], scope=None, error=None)
     return found
@@ -551,7 +555,7 @@ def _of_stream(told: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 def _opened() -> store.Engine:
     (place, file, *_), _ = _key()
-    return _engine(place, file)
+    return _engine(place, file) if counted.url() is None else _journal()
 
 
 def _seen_of(told: pd.DataFrame) -> pd.DataFrame:
@@ -635,6 +639,11 @@ def _seen() -> tuple[Key, Config]:
     """The key as it is now."""
     place, configured = url(), config()
     allowed = viewer().allowed  # before anything is told of the store
+    engine = counted.url()
+    if engine is not None:
+        if allowed is not None:
+            raise UsageError("an engine counts all streams at once: who may see only some of them cannot be shown its numbers")
+        return (engine, 0, (1, int(datetime.now(UTC).timestamp()) // ASKED_ANEW), configured.model_dump_json(), None), configured
     file = _file(place)
     if file is None:
         raise NothingYet(f"There is no store at {place} yet.")
@@ -645,6 +654,15 @@ def _seen() -> tuple[Key, Config]:
     if version[0] == 0:
         raise NothingYet(f"The store at {_engine(place, file).url} holds nothing yet.")
     return (place, file, version, configured.model_dump_json(), allowed), configured
+
+
+def _journal() -> store.Engine:
+    """The store beside an engine: notes, tokens and who did what are kept in it. Raises NothingYet where it was deleted."""
+    place = url()
+    file = _file(place)
+    if file is None:
+        raise NothingYet(f"There is no store at {place} for notes any more: start the dashboard again.")
+    return _engine(place, file)
 
 
 def _unread(place: str, error: Exception) -> UsageError:
@@ -700,6 +718,9 @@ def _part(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp 
 def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp | None) -> Flow:
     if key[4] is not None:  # everything, under the key of who may see a part of it
         raise RuntimeError("what may be seen by some is asked of _allowed_flow")
+    if counted.url() is not None:
+        counted.refused(level)
+        return _held(key, _configured, now).flow
     engine = _engine(*key[:2])
     try:
         facts, harvested = _facts(*key[:3]), store.filled_at(store.harvests(engine))
@@ -711,10 +732,30 @@ def _flow(key: Key, _configured: Config, level: Level | None, now: pd.Timestamp 
     return flow
 
 
+@shared(2, says="Following each item in the engine …")
+def _held(key: Key, _configured: Config, now: pd.Timestamp | None) -> counted.Held:
+    """The engine that is asked instead of a store."""
+    return counted.held(key[0], _configured, now)
+
+
+def _told_of(key: Key, configured: Config, level: Level | None, now: pd.Timestamp | None, scope: Scope) -> Measures:
+    """What was measured of a scope, from the store or in the engine."""
+    if counted.url() is not None:
+        return _held(key, configured, now).measure(scope)
+    return measuring.measure(_allowed_flow(key, configured, level, now), scope)
+
+
 @shared(3, says="1 of 2: reading the facts, linking them and following each item …")
 def _choosable(key: Key, _configured: Config) -> Known:
     """What does not change by itself of what there is to choose from; when it was read is not in it."""
     flow = _allowed_flow(key, _configured, None, None)
+    if counted.url() is not None:
+        held = _held(key, _configured, None)
+        streams = tuple(one.name for one in held.warehouse.streams)
+        teams, applications_ = held.names("team"), held.names("application")
+        return Known(
+            streams, teams, held.rows(), held.warehouse.now, None, None, flow.config.timezone, applications_, engine=counted.said()
+        )
     return Known(
         streams=tuple(one.name for one in flow.streams),
         teams=tuple(sorted({team for one in flow.streams for team in one.items["team"].dropna().unique()})),
@@ -731,7 +772,7 @@ def _choosable(key: Key, _configured: Config) -> Known:
 @shared(12, says="Measuring what was tried …")
 def _window(key: Key, _configured: Config, scope: Scope) -> Measures:
     try:
-        return measuring.measure(_allowed_flow(key, _configured, None, None), scope)
+        return _told_of(key, _configured, None, None, scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -745,7 +786,7 @@ def _asked(key: Key, _configured: Config, asked: tuple[tuple[str, str | None], .
         now = None if end is None else instant(end, _configured.zone, last=True)
         flow = _allowed_flow(key, _configured, None, now)
         start, last = window(flow.now, _configured.zone, told.pop("start", None), end)
-        return measuring.measure(flow, Scope(start, last, **told))
+        return _told_of(key, _configured, None, now, Scope(start, last, **told))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -774,6 +815,8 @@ def _drawn(
     if now.streams and stream is not None:
         now, past = now.streams[stream], None if past is None else past.streams.get(stream)
     told = drawing(name, Asked(now, past, None if written is None else notes(choice), ahead, items))
+    if told.empty and counted.url() is not None:
+        told = replace(told, why=counted.STAYS, finding="")
     _ = told.spec  # made here, where it is kept, and not by the first viewers at once
     return told
 
@@ -795,15 +838,15 @@ def _measures(key: Key, _configured: Config, choice: Choice, before: bool) -> Me
     whose = {"stream": choice.stream, "application": choice.application, "team": choice.team}
     try:
         if choice.first is None or choice.last is None:
-            flow = _allowed_flow(key, _configured, choice.level, None)
+            flow, last = _allowed_flow(key, _configured, choice.level, None), None
             scope = Scope(flow.now - pd.Timedelta(weeks=choice.weeks), flow.now, **whose)
         else:  # as a report from a day to a day: nothing is known that came later
             first, last = (
                 instant(choice.first.isoformat(), _configured.zone),
                 instant(choice.last.isoformat(), _configured.zone, True),
             )
-            flow, scope = _allowed_flow(key, _configured, choice.level, last), Scope(first, last, **whose)
-        return measuring.measure(flow, scope.before() if before else scope)
+            scope = Scope(first, last, **whose)
+        return _told_of(key, _configured, choice.level, last, scope.before() if before else scope)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -53,6 +53,8 @@ def head(question: str) -> tuple[Choice, Measures]:
         st.warning(text(str(error)), icon=":material/build:")
         st.stop()
     freshness(known, choice, measures, question)
+    if known.engine is not None:
+        st.info(text(known.engine), icon=":material/database:")
     live.news()
     if question != TRUST and (known.stale or live.running()):
         live.panel()
@@ -108,6 +110,8 @@ def _chosen(known: Known, choice: Choice, measures: Measures) -> str:
 
 
 def _last_read(known: Known) -> str:
+    if known.engine is not None:
+        return "Counted in an engine"
     if known.last_read is None:
         return "Never read to the end"
     ago = f", {theme.many(known.days_old or 0, 'day')} ago" if known.stale else ""

@@ -324,7 +324,7 @@ def distribution(measures: "Measures") -> Figure:
     return Figure(
         "distribution",
         _flat(told, ["type"], ["n", "share"]),
-        len(done),
+        int(told["n"].sum()),
         "items",
         definition(flow.distribution),
         "items whose final done lies in the window, by the type that their source gives them",

@@ -10,6 +10,7 @@ from dashboard.parts import Tile
 from dashboard.shared import made_of
 from dashboard.sheets import sheet
 from vsm.metrics import benchmarks
+from vsm.metrics.figure import AWAY
 
 TILES = (
     Tile("Changes a deployment, median", "batch_size", "p50", theme.number, spark="p50", more="clearly more", less="clearly fewer"),
@@ -47,7 +48,8 @@ bands = data.kept("batches", choice, (), lambda: measures.batches)
 with st.container(border=True, key="card_bands"):
     st.subheader("Do large batches fare worse?", anchor=False)
     if bands.empty:
-        st.caption("Fewer than fifteen deployments with known changes, or nearly all brought as many: nothing to compare.")
+        few = "Fewer than fifteen deployments with known changes, or nearly all brought as many: nothing to compare."
+        st.caption(parts.text(figures["batch_size"].said.get(AWAY, few)))
     else:
         st.caption(
             "About a third of the deployments each, by how many changes they brought; what goes together need not be a cause."
@@ -61,7 +63,7 @@ st.header("What needed remediation", anchor=False)
 failed = data.kept("failures", choice, (), lambda: tables.failures(fail, recovery))
 if failed.empty:
     st.info(
-        parts.text(recovery.said.get("why", NOT_ZERO)),
+        parts.text(recovery.said.get("why", recovery.said.get(AWAY, NOT_ZERO))),
         icon=":material/event_available:" if fail.n else ":material/event_busy:",
     )
 else:

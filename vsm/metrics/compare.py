@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vsm.metrics.figure import FEW, Z95, Figure, wilson
+from vsm.metrics.figure import AWAY, FEW, Z95, Figure, wilson
 from vsm.metrics.shifts import looks
 from vsm.working_time import Floats
 
@@ -53,6 +53,8 @@ def compare(now: Figure, before: Figure, value: str) -> Comparison:
     kind = _kind(now, value)
     if kind is None:
         return Comparison(new, old, difference, "not compared", "a state at one instant has no interval")
+    if AWAY in now.said and (kind == "median" or now.name in ("handoffs_per_item", "flow_efficiency")):
+        return Comparison(new, old, difference, "not compared", f"an interval is told from single items: {now.said[AWAY]}")
     if kind == "count" and "since" in before.said:
         return Comparison(new, old, difference, "not compared", f"the records begin in the period before: {before.said['since']}")
     rule, interval, none = RULES[kind]

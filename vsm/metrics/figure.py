@@ -13,6 +13,9 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5 % point, for 95 % inte
 FEW = 5  # fewer observations than this are listed on screen instead of summarised
 
 
+AWAY = "rows"  # said of a figure whose rows are elsewhere, with the reason: it can be shown, but not compared by its rows
+
+
 def no_rows() -> pd.DataFrame:
     """Nobody was left out."""
     return pd.DataFrame({"id": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")})

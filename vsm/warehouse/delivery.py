@@ -1,6 +1,6 @@
 """DORA's five numbers from an engine, by the rules of `vsm.metrics.dora` and `vsm.metrics.ledger`, in all or by application."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -59,7 +59,7 @@ class Deliveries:
     def _numbers(self, scope: Scope, zone: ZoneInfo, by: list[str]) -> dict[str, dict[str, Number]]:
         window = Window.of(scope)
         counted = {_name(row, by): row for row in _records(self._counts(scope, zone, by))}
-        leads = {_name(row, by): row for row in _records(ranked(self._leads(window, by), "span", (50, 85, 95), by=by))}
+        leads = {_name(row, by): row for row in _records(ranked(self.leads(window, by), "span", (50, 85, 95), by=by))}
         mine = self.runs.filter(window.holds(self.runs.at))
         mended = {_name(row, by): row for row in _records(ranked(mine, "span", (50, 85), by=by))}
         return {
@@ -91,9 +91,9 @@ class Deliveries:
         )
         return pairs.mutate(turn=turn).filter(lambda t: t.turn == 0)
 
-    def _leads(self, window: Window, by: list[str]) -> Expr:
-        """The lead times of the changes that came in the window."""
-        live = self._live(by)
+    def leads(self, window: Window, by: Sequence[str] = ()) -> Expr:
+        """The lead times (``span``) of the changes that came in the window, and when (``at``)."""
+        live = self._live([*by])
         start, (end, _) = STARTS[self.rules.lead_time_start][0], ENDS[self.rules.lead_time_end]
         ended = live.at if end == "deployed_at" else live.started_at
         live = live.mutate(span=ended - live[start])

@@ -118,9 +118,10 @@ def flow_efficiency(visits: Expr, items: Expr, window: Window) -> Number:
 
 
 def distribution(items: Expr, window: Window) -> pd.DataFrame:
-    """Finished items by type: type (missing where there is none), n; the commonest first."""
+    """Finished items by type: type (missing where there is none), n, share; the commonest first."""
     done = items.filter(window.holds(items.done_at))
     rows = done.group_by("type").agg(n=done.count()).to_pandas().astype({"type": "str", "n": "int64"})
+    rows = rows.assign(share=rows["n"] / max(int(rows["n"].sum()), 1))
     return rows.sort_values(["n", "type"], ascending=[False, True], ignore_index=True)
 
 

@@ -7,14 +7,13 @@ from typing import Any, Literal
 import ibis
 import pandas as pd
 
+from vsm import measure as embedded
 from vsm import pipeline, stream
 from vsm.config import Config, StreamConfig
-from vsm.delivery import Delivery
 from vsm.errors import UsageError
 from vsm.measure import Measures
 from vsm.metrics import forecast, waste
-from vsm.metrics.figure import Figure, Number, no_rows
-from vsm.metrics.recovery import Stream
+from vsm.metrics.figure import AWAY, Figure, Number
 from vsm.pipeline import Flow
 from vsm.scope import Scope
 from vsm.store import Facts
@@ -26,6 +25,7 @@ from vsm.warehouse.ranks import count, first_row
 from vsm.warehouse.singles import Samples, singles
 from vsm.warehouse.tables import Tables, tables
 from vsm.warehouse.walk import walked
+from vsm.warehouse.weekly import by_week
 from vsm.workflow import Workflow, of_stream
 from vsm.working_time import micro
 
@@ -78,6 +78,11 @@ class Warehouse:
         """A flow of no rows, of the same configuration and instant."""
         return replace(pipeline.read(Facts.empty(), self.config), now=self.now)
 
+    @cached_property
+    def nothing(self) -> Measures:
+        """What the embedded path measures of no items, in all and by stream: typed frames, units and definitions."""
+        return embedded.measure(self.empty, Scope(self.now - pd.Timedelta(weeks=1), self.now))
+
     def counts(self) -> dict[str, int]:
         """How many rows each of the engine's tables has."""
         return {name: int(table.count().to_pandas()) for name, table in vars(self.tables).items()}
@@ -95,8 +100,7 @@ def read(engine: Engine, config: Config, now: pd.Timestamp | None = None) -> War
         )
     newest = pd.Timestamp(max(known), unit="us", tz="UTC").as_unit("us")
     at = newest if now is None else now
-    if now is not None and now < newest:
-        told = _as_of(told, micro(now))
+    told = _as_of(told, micro(at))
     configured = config.streams or (StreamConfig(name="everything"),)
     parts = tuple(_part(engine, told, one, config, alone=len(configured) == 1) for one in configured)
     return Warehouse(engine, config, told, parts, at)
@@ -224,30 +228,36 @@ def _measures(
         "rework": (_sent_back(back), {}),
         **{name: (number, {}) for name, number in shipped.numbers(scope, zone).items()},
     }
-    figures = {name: _figure(number, said) for name, (number, said) in found.items()}
-    figures |= {name: _figure(Number(name, {"value": None}, 0), {"why": ROWS}) for name in ABSENT}
+    weekly = {"throughput": flow.finished_by_week(items, scope, zone)} | by_week(shipped, scope, zone)
+    base = _base(told, chosen, scope)
+    figures = {name: _figure(base.figures[name], number, said, weekly.get(name)) for name, (number, said) in found.items()}
+    figures |= {name: replace(base.figures[name], rule="", series=None, said={"why": ROWS, AWAY: ROWS}) for name in ABSENT}
     figures |= {"finished_in_12_weeks": _promised(items, scope, told)}
-    empty, none = pd.DataFrame(), told.empty
-    return Measures(
-        scope=scope, flow=none, items=none.links.items, figures=figures, distribution=flow.distribution(items, window),
-        between_people=pd.DataFrame({"from": [], "to": [], "n": []}), between_teams=hands.between_teams,
-        lead_time_parts=shipped.parts(scope), part_times=empty, remediation=empty,
-        happy_path=NO_WAY, recovery_stream=NO_WAY, delivery=Delivery(empty, empty, empty, empty, empty, empty),
-        _doubtful=lambda: pd.DataFrame({"check": [], "rows": [], "effect": [], "remedy": []}),
-        _monthly=lambda: pd.DataFrame(), _apart=lambda: shipped.by_application(scope, zone),
+    teams = hands.between_teams.reindex(columns=base.between_teams.columns).fillna({"wait_n": 0, "kept_n": 0})
+    return replace(
+        base, figures=base.figures | figures, distribution=flow.distribution(items, window),
+        between_teams=teams.astype(base.between_teams.dtypes.to_dict()), lead_time_parts=shipped.parts(scope),
+        _doubtful=lambda: base.quality.head(0), _monthly=lambda: base.months.head(0), _teamed=dict,
+        _apart=lambda: shipped.by_application(scope, zone),
     )  # fmt: skip
 
 
-NO_WAY = Stream(None, 0, pd.DataFrame({"part": [], "p50": [], "p85": [], "mean": [], "n": []}), pd.DataFrame())
 ABSENT = (
     "blocked_time", "blocked_by", "forecast_hit_rate", "tickets_linked", "changes_deployed", "incidents_linked", "batch_size",
     "availability", "time_to_acknowledge",
 )  # fmt: skip
 
 
-def _figure(number: Number, said: dict[str, str]) -> Figure:
-    """A number as a figure; its rows stayed where they are."""
-    return Figure(number.name, number.values, number.n, "", "", "counted in the engine", no_rows(), said=said)
+def _figure(base: Figure, number: Number, said: dict[str, str], series: pd.DataFrame | None = None) -> Figure:
+    """A figure of nothing with a number of the engine; its rows stayed where they are."""
+    values, told = base.values | number.values, said | {AWAY: ROWS}
+    return replace(base, values=values, n=number.n, of=None, rule="counted in the engine", series=series, said=told)
+
+
+def _base(told: Warehouse, chosen: list[Part], scope: Scope) -> Measures:
+    """What the embedded path measures of no items: every frame and figure, with its columns and its definition."""
+    name = chosen[0].name if len(chosen) == 1 else None
+    return replace(told.nothing.streams.get(name or "", told.nothing), scope=scope, streams={})
 
 
 def _sent_back(back: moves.Rework) -> Number:

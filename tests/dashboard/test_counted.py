@@ -1,0 +1,77 @@
+"""The dashboard of an engine: the store's numbers wherever they are counted, and a sentence where single items would be."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import counted, data
+from dashboard.data import Choice
+from vsm import cli, config, measure, pipeline, store
+from vsm.errors import UsageError
+from vsm.warehouse.measured import ABSENT
+
+PAGES = ("overview", "value_stream", "flow", "bottlenecks", "delivery", "forecast", "retro", "data")
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
+CHECKOUT = Choice(stream="checkout", team=None, weeks=26, compare=True)
+
+
+@pytest.fixture(scope="module")
+def url(sample_store, tmp_path_factory) -> Iterator[str]:
+    """A DuckDB file with what the sample's store holds."""
+    told = f"duckdb://{tmp_path_factory.mktemp('engine') / 'sample.duckdb'}"
+    assert cli.run(["export", "warehouse", "--engine", told, "--store", sample_store, "--config", str(SAMPLE)]) == 0
+    yield told
+    data._held.clear()  # and with it the connection
+
+
+@pytest.fixture
+def engine(url, monkeypatch) -> None:
+    monkeypatch.setenv(counted.ENGINE, url)
+
+
+def text(app: AppTest) -> str:
+    return " ".join(one.value for one in (*app.info, *app.caption, *app.markdown))
+
+
+def test_every_page_is_drawn_and_says_where_its_numbers_are_counted(engine, look) -> None:
+    app = look("overview", compare="false", stream="checkout")
+    assert "Counted in the engine duckdb&#58;//" in text(app)
+    assert "holds work back" in text(app)
+    assert all(one.value != "–" for one in app.metric)
+    for page in PAGES[1:]:
+        app.switch_page(f"views/{page}.py").run()
+        assert [*app.exception, *app.error, *app.warning] == [], page
+        assert "Single items stay in the engine" in text(app), page
+        if page == "flow":
+            assert "No board here" in text(app)
+            assert {one.label: one.value for one in app.metric}["Throughput"] != "–"
+
+
+def test_figures_weeks_and_the_constraint_are_those_of_the_store(engine, sample, stores) -> None:
+    found = data.measures(CHECKOUT)
+    with store.opened(stores["sample"], create=False) as told:
+        flow = pipeline.read(store.facts(told), config.load(SAMPLE), found.scope.end)
+    expected = measure.measure(flow, found.scope)
+    for name in found.figures.keys() - {*ABSENT}:
+        here, there = found.figures[name], expected.figures[name]
+        known = {value: number for value, number in here.values.items() if number is not None}
+        assert known == pytest.approx({value: there.values[value] for value in known})
+        assert (len(known) > 0, here.n, here.unit, here.definition) == (True, there.n, there.unit, there.definition)
+        if there.series is not None:
+            pd.testing.assert_frame_equal(there.series, here.series, rtol=1e-9)
+    assert found.constraint is not None
+    assert expected.constraint is not None
+    assert (found.constraint.stage, found.constraint.why) == (expected.constraint.stage, expected.constraint.why)
+    assert found.waste.values == expected.waste.values
+
+
+def test_what_an_engine_cannot_tell_is_refused_in_a_sentence(engine, sample, capsys) -> None:
+    with pytest.raises(UsageError, match="stay in the engine"):
+        data.measures(replace(CHECKOUT, level="parent"))
+    assert counted.shown("postgresql://me:secret@host/base") == "postgresql://host/base"
+    assert cli.run(["dashboard", "--engine", "oracle://x"]) == 2
+    assert "no engine of that kind" in capsys.readouterr().err
