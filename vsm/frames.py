@@ -127,16 +127,41 @@ def _begins(told: pa.Array) -> Mask:
 
 def coded(values: pd.Series) -> tuple[Codes, list[Any]]:
     """A column of text, or of categories, as numbers from 0 on and their names; −1 where it is missing."""
+    codes, names = narrow(values)
+    return codes.astype("int64"), names
+
+
+def narrow(values: pd.Series) -> "tuple[npt.NDArray[np.integer[Any]], list[Any]]":
+    """The same in numbers as small as the column keeps them: of many rows the wide ones take long to make."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.cat.codes.to_numpy().astype("int64"), values.cat.categories.tolist()
+        return values.cat.codes.to_numpy(), values.cat.categories.tolist()
     codes, names = pd.factorize(values)
-    return codes.astype("int64"), list(names)
+    return codes, list(names)
 
 
 def named(codes: Codes, names: Sequence[str | None]) -> pd.Series:
     """Numbers as the text that they stand for, −1 as missing text: the way back from `coded`."""
     told = pa.array(names, type=pa.large_string()).take(pa.array(codes, mask=codes < 0))
     return pd.Series(pd.array(told, dtype="str"))
+
+
+def classed(codes: "npt.NDArray[np.integer[Any]]", names: Sequence[str]) -> pd.Series:
+    """Numbers as categories of the names that they stand for, −1 as missing: those names that occur, in their order."""
+    count = np.bincount(codes[codes >= 0], minlength=len(names))
+    ranked = sorted(np.flatnonzero(count).tolist(), key=names.__getitem__)
+    number = np.full(len(names) + 1, -1, dtype=np.min_scalar_type(-len(ranked) - 1))
+    number[ranked] = np.arange(len(ranked))
+    return of_category(number[codes], category([names[one] for one in ranked]))
+
+
+def of_category(codes: "npt.NDArray[np.integer[Any]]", kind: pd.CategoricalDtype) -> pd.Series:
+    """The places of categories as the column that they stand for; nobody looks whether there are such categories."""
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=kind, validate=False), copy=False)
+
+
+def texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same frame with its categories as text, for who writes it or puts it beside others."""
+    return frame.assign(**{str(name): values.astype("str") for name, values in frame.items() if values.dtype == "category"})
 
 
 def category(names: Iterable[str]) -> pd.CategoricalDtype:
@@ -158,6 +183,8 @@ def categories(values: pd.Series) -> pd.Series:
 
 def in_names(values: pd.Series) -> pd.Series:
     """A column of text as categories whose names are in their order: to sort or group by them is to do so by the text."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and in_turn(values.cat.categories):
+        return values
     codes, names = coded(values)
     ranked = sorted(names)
     place = {name: number for number, name in enumerate(ranked)}

@@ -13,7 +13,7 @@ from vsm import figures as by_name
 from vsm import presets, stream
 from vsm.delivery import Deliveries, Delivery, whose
 from vsm.deployed import applications
-from vsm.frames import among, in_names, kept
+from vsm.frames import among, in_names, kept, stacked, texts
 from vsm.lever import Lever, lever
 from vsm.meanwhile import later
 from vsm.metrics import (
@@ -291,7 +291,7 @@ def _waste(told: Flow, one: StreamFlow, items: pd.DataFrame, scope: Scope, recen
     """The waste of a stream's items. All of the stream is looked at: the class of an hour does not hang on who asks."""
     visits = recent if len(items) == len(one.items) else stages.lately(one.visits, scope)
     others = [stages.lately(other.visits, scope) for other in told.streams if other.name != one.name]
-    beside = pd.concat(others, ignore_index=True) if others else None
+    beside = stacked(others) if others else None
     changes = told.facts.ticket_changes
     return waste.waste(visits, one.items, one.workflow.stages, changes, scope, counted=items["item"], others=beside)
 
@@ -311,14 +311,13 @@ def _visits(one: StreamFlow, items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
 def _recent(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     """The visits that any number of the window is made of, with wait, work and dwell; names as categories, items as text."""
     some = ((one, stages.recent(_visits(one, items, scope), items, scope)) for one in chosen)
-    every = pd.concat([stages.split(visits, one.workflow.stages) for one, visits in some], ignore_index=True)
-    return every.assign(**{name: in_names(every[name]) for name in NAMES})
+    every = stacked([stages.split(visits, one.workflow.stages) for one, visits in some])
+    return every.assign(item=every["item"].astype("str"), **{name: in_names(every[name]) for name in NAMES})
 
 
 def _every(chosen: tuple[StreamFlow, ...], items: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """All visits, with wait, work and dwell."""
-    split = [stages.split(_visits(one, items, scope), one.workflow.stages) for one in chosen]
-    return pd.concat(split, ignore_index=True)
+    """All visits, with wait, work and dwell; names and items as text."""
+    return texts(stacked([stages.split(_visits(one, items, scope), one.workflow.stages) for one in chosen]))
 
 
 def _measures(

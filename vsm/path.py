@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from vsm.frames import among, plain
+from vsm.frames import among, plain, texts
 from vsm.path_events import events
 from vsm.path_parts import Parts
 from vsm.path_spans import spans
@@ -92,7 +92,7 @@ def _mine(stream: StreamFlow | None, name: str, key: str) -> pd.DataFrame:
     if stream is None:
         return pd.DataFrame(columns=NO_LOG)
     frame: pd.DataFrame = getattr(stream, name)
-    return frame[frame["item"] == key]
+    return texts(frame[frame["item"] == key])
 
 
 def _about(flow: Flow, stream: StreamFlow | None, key: str) -> dict[str, Any]:

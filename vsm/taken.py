@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from vsm import measure
-from vsm.frames import among, kept, plain, text
+from vsm.frames import among, kept, plain, text, texts
 from vsm.metrics import handoffs, stages
 from vsm.people import People
 from vsm.pipeline import Flow, StreamFlow
@@ -134,7 +134,7 @@ def _with_holders(tickets: pd.DataFrame, keys: set[str]) -> pd.DataFrame:
 
 
 def _visits(one: StreamFlow, items: pd.DataFrame) -> pd.DataFrame:
-    mine = one.visits[among(one.visits["item"], items["item"])].reset_index(drop=True)
+    mine = texts(one.visits[among(one.visits["item"], items["item"])].reset_index(drop=True))
     return stages.split(mine, one.workflow.stages).assign(stream=text(one.name, mine.index))
 
 

@@ -1,7 +1,7 @@
 """Visits: the log, told as stays in stages. Never rewritten: backflow, skips and reopenings stay visible."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vsm.frames import begins, coded, instants, looked_up, named, places
+from vsm.frames import begins, category, classed, coded, instants, looked_up, named, narrow, of_category, places
 from vsm.workflow import Workflow
 from vsm.working_time import micros
 
@@ -71,11 +71,14 @@ def visits(log: pd.DataFrame, items: pd.DataFrame, workflow: Workflow) -> Path:
 
 def _actions(log: pd.DataFrame, workflow: Workflow) -> tuple[list[Action], "np.ndarray[Any, Any]", dict[str, int]]:
     """The actions that occur, which one each event is, and the statuses that mean nothing here, with how often they occur."""
-    parts = [coded(log[name]) for name in ("event", "status", "environment")]
-    code = np.zeros(len(log), dtype="int64")
+    parts = [narrow(log[name]) for name in ("event", "status", "environment")]
+    size = math.prod(len(texts) + 1 for _, texts in parts)
+    code = np.zeros(len(log), dtype=np.min_scalar_type(-size))
     for codes, texts in parts:
-        code = code * (len(texts) + 1) + codes + 1
-    found, codes, counts = _numbered(code, math.prod(len(texts) + 1 for _, texts in parts))
+        code *= len(texts) + 1
+        code += codes
+        code += 1
+    found, codes, counts = _numbered(code, size)
     told: list[tuple[str, ...]] = []
     for one in found.tolist():
         words = []
@@ -98,7 +101,7 @@ def _numbered(code: Numbers, size: int) -> tuple[Numbers, Numbers, Numbers]:
         return np.unique(code, return_inverse=True, return_counts=True)
     counts = np.bincount(code, minlength=size)
     found = np.flatnonzero(counts)
-    number = np.zeros(size, dtype="int64")
+    number = np.zeros(size, dtype="int32")
     number[found] = np.arange(len(found))
     return found, number[code], counts[found]
 
@@ -218,7 +221,7 @@ def _table(actions: tuple[Action, ...]) -> tuple[tuple[State, ...], Numbers, Num
         states += fresh
         after.append([known[new] for new, _ in steps])
         does.append([did for _, did in steps])
-    return tuple(states), np.array(after, dtype="int64"), np.array(does, dtype="int64")
+    return tuple(states), np.array(after, dtype="int32"), np.array(does, dtype="uint8")
 
 
 def _walked(codes: Numbers, begin: Numbers, after: Numbers) -> tuple[Numbers, Numbers]:
@@ -230,7 +233,7 @@ def _walked(codes: Numbers, begin: Numbers, after: Numbers) -> tuple[Numbers, Nu
     lengths = np.diff(np.append(begin, len(codes)))
     order = np.argsort(-lengths, kind="stable")
     first, least = begin[order], -lengths[order]
-    before, state = np.zeros(len(codes), dtype="int64"), np.zeros(len(begin), dtype="int64")
+    before, state = np.zeros(len(codes), dtype="int32"), np.zeros(len(begin), dtype="int32")
     follow, width = after.ravel(), after.shape[1]
     place, some = 0, len(begin)
     while (some := int(np.searchsorted(least[:some], -place, side="left"))) >= FEW:
@@ -244,7 +247,7 @@ def _walked(codes: Numbers, begin: Numbers, after: Numbers) -> tuple[Numbers, Nu
             before[row] = here
             here = int(after[here, codes[row]])
         state[item] = here
-    end = np.zeros(len(begin), dtype="int64")
+    end = np.zeros(len(begin), dtype="int32")
     end[order] = state
     return before, end
 
@@ -267,8 +270,8 @@ class _Events:
         states, after, does = _table(actions)
         before, end = _walked(codes, begin, after)
         did = does.ravel()[before * max(len(actions), 1) + codes]
-        stage = np.array([action.stage for action in actions], dtype="int64")[codes]
-        item = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(codes))))
+        stage = np.array([action.stage for action in actions], dtype="int16")[codes]
+        item = np.repeat(np.arange(len(begin), dtype="int32"), np.diff(np.append(begin, len(codes))))
         overs = tuple(dict.fromkeys(state.over for state in states))
         over = np.array([overs.index(state.over) for state in states], dtype="int64")[end]
         return cls(micros(told["at"]), item, did, stage, len(begin), over, overs)
@@ -283,8 +286,8 @@ def _frame(event: _Events, told: pd.DataFrame, begin: Numbers, workflow: Workflo
     """The visits; a visit's team is the event's, else the stage's, else the item's. Who worked: who began it, else who ended it."""
     entered = event.where(ENTERS)
     count = len(entered)
-    inside = np.cumsum(event.did & ENTERS > 0) - 1  # after each event
-    place, item = event.stage[entered], event.item[entered]
+    inside = np.cumsum(event.did & ENTERS > 0, dtype="int32") - 1  # after each event
+    place, item = event.stage[entered].astype("int64"), event.item[entered]
     started, finished, left = (np.full(count, NOT_YET) for _ in range(3))
     starts, closes, leaves = event.where(STARTS), event.where(CLOSES), event.where(LEAVES)
     went = inside[leaves] - (event.did[leaves] & ENTERS > 0)  # the visit that ended: not the one that began with it
@@ -295,12 +298,9 @@ def _frame(event: _Events, told: pd.DataFrame, begin: Numbers, workflow: Workflo
     finished = np.where(worked & (finished == NOT_YET), left, finished)
     actor, team = _hands(told, event, inside, worked)
     names = [stage.name for stage in workflow.stages]
-    own = [stage.team for stage in workflow.stages]
     who = told["item"].iloc[begin].reset_index(drop=True).astype("str")  # by the number of an item
-    which = pd.Series(who.array.take(item))
-    team = team.fillna(named(place, own))
-    if items["team"].notna().any():
-        team = team.fillna(pd.Series(looked_up(who, items.set_index("item")["team"]).array.take(item)))
+    of_stage, of_item = [stage.team for stage in workflow.stages], looked_up(who, items.set_index("item")["team"])
+    team = _first_of(team, _told(of_stage, place), _told(of_item, item))
     first = np.diff(item, prepend=-1) != 0  # an item's stays stand together
     before = np.where(first, -1, np.roll(place, 1))
     steps = [before < 0, place < before, place == before, place == before + 1]
@@ -308,35 +308,54 @@ def _frame(event: _Events, told: pd.DataFrame, begin: Numbers, workflow: Workflo
     seq = np.arange(count) - np.maximum.accumulate(np.where(first, np.arange(count), 0))
     return pd.DataFrame(
         {
-            "item": which,
-            "stage": named(place, names),
+            "item": of_category(item, category(who)),
+            "stage": classed(*_told(names, place)),
             "position": place,
             "seq": seq,
             "queued": instants(event.at[entered]),
             "started": instants(started),
             "finished": instants(finished),
             "left": instants(left),
-            "actor": actor,
-            "team": team,
-            "entered_from": named(before, names),
-            "kind_in": named(np.select(steps, [0, 1, 2, 3], 4), ways),
+            "actor": classed(*actor),
+            "team": classed(*team),
+            "entered_from": classed(*_told(names, before)),
+            "kind_in": classed(np.select(steps, [0, 1, 2, 3], 4), ways),
         }
     )
 
 
-def _hands(told: pd.DataFrame, event: _Events, inside: Numbers, worked: Numbers) -> tuple[pd.Series, pd.Series]:
+Named = tuple[Numbers, list[str]]  # numbers, −1 for none, and what they stand for
+
+
+def _hands(told: pd.DataFrame, event: _Events, inside: Numbers, worked: Numbers) -> tuple[Named, Named]:
     """Of each visit who began the work, else who ended it; and the team of the event that began the work, else the visit."""
     entered, starts, leaves = event.where(ENTERS), event.where(STARTS), event.where(LEAVES, BY_HAND)
     found = []
     for name, gives in (("actor", leaves), ("team", entered)):
-        codes, names = coded(told[name])
+        codes, names = narrow(told[name])
         mine = np.full(len(entered), NOBODY)
         mine[inside[gives]] = codes[gives]
         mine = np.where(worked, mine, NOBODY) if name == "actor" else mine
         known = starts[codes[starts] != NOBODY]
         mine[inside[known]] = codes[known]
-        found.append(named(mine, names))
+        found.append((mine, names))
     return found[0], found[1]
+
+
+def _told(names: "Sequence[str | None] | pd.Series", place: Numbers) -> Named:
+    """What some places, or items, say of the visits that are theirs; a place of −1 says nothing."""
+    codes, known = coded(pd.Series(names, dtype="str"))
+    return np.append(codes, NOBODY)[place], known
+
+
+def _first_of(*said: Named) -> Named:
+    """Of each visit the first that is said of it."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(name for _, names in said for name in names))}
+    found = np.full(len(said[0][0]), NOBODY)
+    for codes, names in said:
+        of = np.array([*(number[name] for name in names), NOBODY])
+        found = np.where(found == NOBODY, of[codes], found)
+    return found, list(number)
 
 
 def _items(event: _Events, names: pd.Series, items: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
@@ -370,6 +389,6 @@ def _items(event: _Events, names: pd.Series, items: pd.DataFrame, stays: pd.Data
         cancelled_at=at(*last, over("cancelled")),
         reopened=reopened[place],
         state=named(np.append(event.over, len(states) - 1)[place], states).set_axis(items.index),
-        stage=stays["stage"].reindex(here[place]).set_axis(items.index),
+        stage=stays["stage"].reindex(here[place]).astype("str").set_axis(items.index),
         stage_since=stays["queued"].reindex(here[place]).set_axis(items.index),
     )

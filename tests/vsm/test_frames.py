@@ -6,7 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm.frames import among, begins, categories, coded, kept, looked_up, named, places, recoded, shared, stacked
+from vsm.frames import (
+    among,
+    begins,
+    categories,
+    classed,
+    coded,
+    in_names,
+    kept,
+    looked_up,
+    named,
+    places,
+    recoded,
+    shared,
+    stacked,
+    texts,
+)  # fmt: skip
 
 TEXT = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "c", "A", ""])), max_size=12)
 EVERY = settings(deadline=None, max_examples=60)
@@ -81,6 +96,18 @@ def test_frames_one_under_the_other_have_the_names_of_all() -> None:
     told = stacked(parts)
     assert isinstance(told["who"].dtype, pd.CategoricalDtype)
     assert told.astype({"who": "str"}).fillna("-").to_numpy().tolist() == [["a", 1], ["-", 2], ["b", 3]]
+
+
+@EVERY
+@given(TEXT)
+def test_numbers_as_categories_are_the_column_again_with_the_names_that_occur_in_their_order(values: list[str | None]) -> None:
+    codes, names = coded(column(values))
+    found = classed(codes, [*names, "never"])
+    pd.testing.assert_series_equal(found.astype("str"), column(values).reset_index(drop=True))
+    assert found.cat.categories.tolist() == sorted(names)
+    assert in_names(found) is found
+    frame = pd.DataFrame({"name": found, "n": 1})
+    pd.testing.assert_frame_equal(texts(frame), frame.assign(name=column(values).array))
 
 
 def test_what_is_kept_whole_is_not_copied() -> None:

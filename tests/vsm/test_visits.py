@@ -1,6 +1,7 @@
 """Visits: the log as stays in stages, with everything that went back, was skipped, or was done twice."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from vsm.frames import texts
 from vsm.ordered import LOG, in_order
 from vsm.visits import VISITS, Path, visits
 from vsm.workflow import Stage, Workflow
@@ -64,7 +66,8 @@ def items_of(log: pd.DataFrame) -> pd.DataFrame:
 
 def path(history: str, workflow: Workflow = BOARD) -> Path:
     log = log_of(history)
-    return visits(log, items_of(log), workflow)
+    found = visits(log, items_of(log), workflow)
+    return replace(found, visits=texts(found.visits))
 
 
 def hours(times: pd.Series) -> list[str]:
@@ -263,7 +266,17 @@ def test_an_item_without_events_is_one_all_the_same() -> None:
     assert found.items["state"].tolist() == ["no events"]
     assert found.items["reopened"].tolist() == [0]
     assert list(found.visits.columns) == list(VISITS)
-    assert found.visits.dtypes.astype(str).to_dict() == path("PAY-1: Doing 1, Done 2").visits.dtypes.astype(str).to_dict()
+    assert texts(found.visits).dtypes.astype(str).to_dict() == path("PAY-1: Doing 1, Done 2").visits.dtypes.astype(str).to_dict()
+
+
+def test_names_are_categories_in_their_order_of_those_that_occur() -> None:
+    log = log_of("PAY-2: Ready 0, In review 1 eve, Doing 2 ann\nPAY-1: Doing 1 bob")
+    found = visits(log, items_of(log), BOARD).visits
+    names = {name: found[name].cat.categories.tolist() for name in ("item", "stage", "actor", "team", "entered_from", "kind_in")}
+    assert names == {
+        "item": ["PAY-1", "PAY-2"], "stage": ["Dev", "Review"], "actor": ["ann", "bob", "eve"], "team": ["Makers", "Reviewers"],
+        "entered_from": ["Dev", "Review"], "kind_in": ["back", "first", "forward"],
+    }  # fmt: skip
 
 
 def test_a_workflow_without_stages_has_no_visits() -> None:
