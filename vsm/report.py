@@ -182,7 +182,8 @@ def _edges(frame: pd.DataFrame | None, *counts: str) -> list[Document] | None:
     if frame is None:
         return None
     names = ("n", *counts)
-    return [{"from": row["from"], "to": row["to"], **{name: int(row[name]) for name in names}} for row in frame.to_dict("records")]
+    columns = [frame["from"].tolist(), frame["to"].tolist(), *(frame[name].astype("int64").tolist() for name in names)]
+    return [dict(zip(("from", "to", *names), row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _rework(measures: Measures) -> Document:
