@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vsm import pipeline, workflow
-from vsm.frames import among, begins, kept, looked_up, places, recoded, shared, taken
+from vsm.frames import Codes, Mask, among, begins, kept, looked_up, places, recoded, shared, taken
 from vsm.levels import Families
 from vsm.links import Links
 from vsm.metrics.blocked import flags
@@ -16,6 +16,7 @@ from vsm.metrics.figure import hours
 from vsm.models import SEPARATOR, TABLES, kind
 from vsm.pipeline import Flow, StreamFlow
 from vsm.tracked import chained
+from vsm.working_time import NOT_A_TIME, Micros, micros
 
 COLUMNS = ("check", "rows", "effect", "remedy")
 LOW = 0.5  # of what could be linked; with less, a number that needs the link speaks of the smaller part
@@ -108,17 +109,18 @@ def _claimed_twice(flow: Flow) -> pd.DataFrame:
 def _of_histories(flow: Flow) -> Iterator[Finding]:
     moves, tickets = flow.facts.transitions, flow.facts.tickets
     place = places(moves["ticket"], tickets["key"])
-    read, created = place >= 0, taken(tickets["created_at"], place, moves.index)
+    read = place >= 0
     yield Finding(
         "transitions of tickets that were never read",
         _moves(moves[~read]),
         "they are not counted",
         "collect or import the tickets that they belong to",
     )
-    early = moves["at"] < created
+    at, created = micros(moves["at"]), _at(tickets["created_at"], place)
+    early = (at < created) & (at != NOT_A_TIME)
     yield Finding(
         "transitions before their ticket was created",
-        _moves(moves[early].assign(created_at=created[early]), "created_at"),
+        _moves(_beside(moves, early, created_at=(tickets["created_at"], place)), "created_at"),
         "the ticket seems to have started before it was asked for",
         "check the clock and the time zone of the tracker",
     )
@@ -159,6 +161,17 @@ def _moves(moves: pd.DataFrame, *more: str) -> pd.DataFrame:
     return moves[["ticket", "at", "from_status", "to_status", *more]].astype(dict.fromkeys(names, "str"))
 
 
+def _at(times: pd.Series, place: Codes) -> Micros:
+    """The times at some places, missing at −1, as numbers: a column of so many takes ten times as long to make."""
+    return np.append(micros(times), NOT_A_TIME)[place]
+
+
+def _beside(rows: pd.DataFrame, some: Mask, **told: tuple[pd.Series, Codes]) -> pd.DataFrame:
+    """Some of the rows, with what is found at their places."""
+    found = rows[some]
+    return found.assign(**{name: taken(values, place[some], found.index) for name, (values, place) in told.items()})
+
+
 def _of_items(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
     if not streams:
         return
@@ -195,10 +208,10 @@ def _of_items(flow: Flow, streams: tuple[StreamFlow, ...]) -> Iterator[Finding]:
 def _after_the_end(flow: Flow, items: pd.DataFrame) -> pd.DataFrame:
     """Transitions after the end of items that were not reopened by them."""
     moves = flow.facts.transitions
-    ended = looked_up(moves["ticket"], items.set_index("item")["done_at"].fillna(items.set_index("item")["cancelled_at"]))
-    late = moves["at"] > ended
-    late = moves[late].assign(ended_at=ended[late])
-    return _moves(late, "ended_at").sort_values(["ticket", "at"], kind="stable")
+    place, ends = places(moves["ticket"], items["item"]), items["done_at"].fillna(items["cancelled_at"])
+    ended = _at(ends, place)
+    late = (micros(moves["at"]) > ended) & (ended != NOT_A_TIME)
+    return _moves(_beside(moves, late, ended_at=(ends, place)), "ended_at").sort_values(["ticket", "at"], kind="stable")
 
 
 def _of_flags(flow: Flow, items: pd.DataFrame) -> Iterator[Finding]:
