@@ -265,7 +265,8 @@ def test_the_constraint_moves_and_its_history_says_when() -> None:
     one, two = seen(simulate(first, 1, 26 * 168)), seen(simulate(then, 2, 26 * 168))
     later = pd.Timedelta(weeks=26)
     moved = two.visits.assign(
-        item=two.visits["item"] + "b", **{name: two.visits[name] + later for name in ("queued", "started", "finished", "left")}
+        item=two.visits["item"].astype("str") + "b",
+        **{name: two.visits[name] + later for name in ("queued", "started", "finished", "left")},
     )
     items = two.items.assign(
         item=two.items["item"] + "b", created_at=two.items["created_at"] + later, done_at=two.items["done_at"] + later

@@ -283,7 +283,10 @@ def test_a_figure_tells_its_policy_and_its_rows(policy: str) -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_several_streams_have_one_cycle_time(policy: str) -> None:
     other = told("seed 11")
-    renamed = {name: getattr(other, name).assign(item="B" + getattr(other, name)["item"]) for name in ("visits", "items", "asides")}
+    renamed = {
+        name: getattr(other, name).assign(item="B" + getattr(other, name)["item"].astype("str"))
+        for name in ("visits", "items", "asides")
+    }
     parts = [told("known"), replace(other, **renamed)]
     both, each = cycle_time(parts, HALF_YEAR, policy), [cycle_time([one], HALF_YEAR, policy) for one in parts]
     assert (both.n, both.of) == tuple(sum(getattr(one, name) for one in each) for name in ("n", "of"))
