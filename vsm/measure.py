@@ -378,10 +378,10 @@ def _measures(
         _visited=every,
         delivery=shipped,
         accurate=sent_back.percent_complete_accurate,
-        _doubtful=cache(lambda: quality.quality(told, chosen, common=shared.findings())),
+        _doubtful=shared.later(lambda: quality.quality(told, chosen, common=shared.findings())),
         policy=policy,
-        _monthly=cache(lambda: _months(shared.deliveries, shipped, theirs, items, scope)),
-        _teamed=cache(lambda: shared.deliveries.by_team(items, scope)),
+        _monthly=shared.later(lambda: _months(shared.deliveries, shipped, theirs, items, scope)),
+        _teamed=shared.later(lambda: shared.deliveries.by_team(items, scope)),
     )
 
 

@@ -1,13 +1,14 @@
 """The order of the event log: by item, time and rank; and how two parts that are in it become one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from vsm.config import EVENTS
-from vsm.frames import TIME, Codes, categories, category, coded, in_turn, instants, joined, places, stacked
+from vsm.frames import TIME, Codes, categories, category, coded, in_turn, instants, joined, of_category, places, stacked
+from vsm.meanwhile import meanwhile
 
 LOG = {
     "item": "category", "at": "datetime64[us, UTC]", "event": "category", "status": "category", "environment": "category",
@@ -16,6 +17,7 @@ LOG = {
 # At one instant delivery comes first, in its natural order, then what the tracker made of it, then the end.
 ENDS = ("item.done", "item.cancelled", "item.settled")
 RANK = {event: rank for rank, event in enumerate((*EVENTS, "status"))} | dict.fromkeys(ENDS, len(EVENTS) + 1)
+RANKED = ("event", "environment")  # what a rank hangs on
 BITS = 63  # of a whole number beside its sign
 Ranks = Callable[[Codes], Codes]  # the ranks of the events in some rows
 
@@ -54,20 +56,22 @@ def merged(first: pd.DataFrame, second: pd.DataFrame, items: pd.CategoricalDtype
         every[old], every[fresh] = told
         return every
 
-    at = laid([_instants(part) for part in parts])
-    codes, kinds = {}, {}
-    for name in (name for name in LOG if name != "at"):
-        told, kinds[name] = joined([part[name] for part in parts])
-        codes[name] = laid(told)
+    def numbered(names: Collection[str]) -> "dict[str, tuple[np.ndarray[Any, Any], pd.CategoricalDtype]]":
+        told = {name: joined([part[name] for part in parts]) for name in names}
+        return {name: (laid(codes), kind) for name, (codes, kind) in told.items()}
 
-    def some(name: str, rows: Codes | slice) -> pd.Series:
-        return pd.Series(pd.Categorical.from_codes(codes[name][rows], dtype=kinds[name], validate=False))
-
-    tied, untied = _untied(laid(keys), at, lambda rows: _rank(some("event", rows), some("environment", rows)))
-    for column in (at, *codes.values()):
+    # The order of what is equal asks for two columns; the others are laid meanwhile.
+    others = [name for name in LOG if name not in ("at", "ref", *RANKED)]
+    rest, refs = meanwhile(lambda: numbered(others)), meanwhile(lambda: numbered(["ref"]))  # refs have the most names
+    at, ranked_by = laid([_instants(part) for part in parts]), numbered(RANKED)
+    tied, untied = _untied(
+        laid(keys), at, lambda rows: _rank(*(of_category(codes[rows], kind) for codes, kind in ranked_by.values()))
+    )
+    columns = ranked_by | rest() | refs()
+    for column in (at, *(codes for codes, _ in columns.values())):
         column[tied] = column[untied]
-    columns = {name: some(name, slice(None)) for name in codes} | {"at": instants(at)}
-    return pd.DataFrame({name: columns[name] for name in LOG}, copy=False)
+    ready = {name: of_category(*told) for name, told in columns.items()} | {"at": instants(at)}
+    return pd.DataFrame({name: ready[name] for name in LOG}, copy=False)
 
 
 def events_of(frame: pd.DataFrame, **columns: "str | pd.Series") -> pd.DataFrame:
