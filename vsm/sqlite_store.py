@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 VERSION = "0004"  # the newest migration in vsm/migrations/versions
 NEWEST = Path(__file__).parent / "migrations" / "newest.sql"  # what all of them make: python -m vsm.store > newest.sql
+PATIENCE = 20_000  # milliseconds that a writer waits for another one
 SWITCHES = 100  # attempts to switch to the write-ahead log, 50 ms apart
 KINDS: dict[str, Kind] = {"VARCHAR": "text", "DATETIME": "time", "INTEGER": "number"}
 
@@ -95,7 +96,7 @@ def open_store(path: Path) -> Engine | None:
 def settle(connection: Any) -> None:
     """Set a new connection up: we say BEGIN ourselves, writers wait for each other, readers never block."""
     connection.isolation_level = None  # the driver's own BEGIN would come too late for a snapshot
-    for pragma in ("busy_timeout=20000", "synchronous=NORMAL", "wal_autocheckpoint=8000", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={PATIENCE}", "synchronous=NORMAL", "wal_autocheckpoint=8000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
     _use_log(connection)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm import cli, store
+from vsm import cli, sqlite_store, store
 
 AT = "2026-03-02T10:00:00Z"
 PAGE = 4096
@@ -119,6 +119,27 @@ def test_a_store_that_may_only_be_read_is_read_and_refuses_an_import_with_a_sent
     assert "nothing was loaded" in told
     assert len(told.splitlines()) == 1
     assert cli.run(["report", "--store", f"sqlite:///{file}"]) == 0
+
+
+def test_a_store_that_another_program_holds_is_read_and_written_once_it_is_free(whole, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sqlite_store, "PATIENCE", 50)
+    file, folder = tmp_path / "a.db", facts(tmp_path / "facts", 400)
+    file.write_bytes(whole)
+    url = f"sqlite:///{file}"
+    assert cli.run(["doctor", "--store", url]) == 0  # its log is there now
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    capsys.readouterr()
+    assert cli.run(["import", folder, "--store", url]) == 1
+    told = capsys.readouterr().err
+    assert told == f"vsm: the store could not be written (database is locked): nothing was loaded from {folder}\n"
+    with store.opened(url) as engine:
+        assert len(store.facts(engine).tickets) == 300
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert cli.run(["import", folder, "--store", url]) == 0
+    with store.opened(url) as engine:
+        assert len(store.facts(engine).tickets) == 400
 
 
 def test_a_clock_that_was_set_back_changes_no_fact(whole, tmp_path):
