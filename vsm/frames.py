@@ -195,8 +195,10 @@ def in_names(values: pd.Series) -> pd.Series:
 def shared(columns: Sequence[pd.Series]) -> list[pd.Series]:
     """Columns of text as categories that all of them have; those that share theirs already as they are."""
     first = columns[0].dtype
-    if isinstance(first, pd.CategoricalDtype) and first.categories.dtype == "str" and all(one.dtype == first for one in columns):
-        return list(columns)
+    if isinstance(first, pd.CategoricalDtype) and first.categories.dtype == "str":
+        same = (isinstance(one.dtype, pd.CategoricalDtype) and one.dtype.categories.equals(first.categories) for one in columns)
+        if all(same):  # in the same order, too, which pandas' own comparison does not ask
+            return list(columns)
     each = [column.astype("str") for column in columns]
     told = category(pd.concat(each, ignore_index=True).dropna().unique().tolist())
     return [column.astype(told) for column in each]

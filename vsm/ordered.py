@@ -96,7 +96,7 @@ def _same(value: str | None, index: pd.Index) -> pd.Series:
 
 def recategorised(values: pd.Series, names: pd.CategoricalDtype) -> pd.Series:
     """Text, or categories, as categories of these names; missing where it is none of them."""
-    if values.dtype == names:
+    if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.categories.equals(names.categories):  # in this order, too
         return values
     codes = places(values, names.categories).astype(np.min_scalar_type(-len(names.categories) - 1))
     return pd.Series(pd.Categorical.from_codes(codes, dtype=names, validate=False), index=values.index)

@@ -10,6 +10,7 @@ from pandas.testing import assert_frame_equal
 from random_visits import EVERYTHING, MONDAY, STATUSES, WORDS, events, items, log
 
 from vsm.config import Calendar
+from vsm.frames import texts
 from vsm.lever import lever
 from vsm.metrics import constraint, cumulative, handoffs, rework, waste
 from vsm.metrics import flow as figures
@@ -136,15 +137,15 @@ def test_figures(both, scope: Scope) -> None:
 @pytest.mark.parametrize("scope", [WINDOW, replace(LATE, team="Makers"), NONE], ids=["middle", "a team at the end", "before"])
 def test_what_needs_single_visits_is_the_same_to_the_last_digit(case, scope: Scope) -> None:
     path, found, workflow, engine, tables = case
-    line, flagged = workflow.stages, changes(FLAGS)
+    line, flagged, stays = workflow.stages, changes(FLAGS), texts(path.visits)
     mine = path.items[path.items["team"] == scope.team] if scope.team else path.items
-    items, visits_ = mine.reset_index(drop=True), path.visits[path.visits["item"].isin(mine["item"])].reset_index(drop=True)
+    items, visits_ = mine.reset_index(drop=True), stays[stays["item"].isin(mine["item"])].reset_index(drop=True)
     some = found.visits.semi_join(found.items.filter(found.items.team == scope.team), "item") if scope.team else None
     brought = sampled(engine, found.visits, found.items, tables.flags, workflow, scope, some)
     assert brought is not None
     assert brought.whole
     told = singles({"all": brought}, "all", workflow, scope, SHIFT, VIENNA)
-    recent, every = in_stage.lately(visits_, scope), in_stage.lately(path.visits, scope)
+    recent, every = in_stage.lately(visits_, scope), in_stage.lately(stays, scope)
     expected = constraint.constraint(recent, line, items, scope, SHIFT, VIENNA)
     for name in ("stage", "why", "confidence", "n_finished", "estimated"):
         assert getattr(told.constraint, name) == getattr(expected, name)
