@@ -488,8 +488,6 @@ def way(item: str) -> paths.Path | None:
 def harvests() -> pd.DataFrame:
     """Every run of a collector, an import or an event, newest first."""
     found = _runs()[0]
-    if counted.url() is not None:  # what was read into the store beside it is not what is shown
-        found = found.head(0)
     if viewer().streams is not None:  # a source's name, scope and errors may speak of other streams
         found = found.assign(source=found["kind"], scope=None, error=None)
     return found
@@ -554,8 +552,7 @@ def _of_stream(told: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 
 def _opened() -> store.Engine:
-    (place, file, *_), _ = _key()
-    return _engine(place, file) if counted.url() is None else _journal()
+    return _engine(*_place())
 
 
 def _seen_of(told: pd.DataFrame) -> pd.DataFrame:
@@ -609,7 +606,7 @@ def _noted(kind: str = "notes") -> Written:
 
 
 def _written_down(kind: str) -> pd.DataFrame:
-    (place, file, *_), _ = _key()
+    place, file = _place()
     return _journal(place, file, kind, _noted(kind))
 
 
@@ -618,8 +615,10 @@ def _runs() -> tuple[pd.DataFrame, pd.Timestamp | None]:
     look = _look.get()
     if look is not None and look.runs is not None:
         return look.runs
-    (place, file, *_), _ = _key()
+    place, file = _place()
     found = _harvested(place, file, store.runs_version(_engine(place, file)))
+    if counted.url() is not None:  # what was read into the store beside it is not what is shown
+        found = found[0].head(0), None
     if look is not None:
         look.runs = found
     return found
@@ -656,13 +655,19 @@ def _seen() -> tuple[Key, Config]:
     return (place, file, version, configured.model_dump_json(), allowed), configured
 
 
-def _journal() -> store.Engine:
-    """The store beside an engine: notes, tokens and who did what are kept in it. Raises NothingYet where it was deleted."""
+def _place() -> tuple[str, int]:
+    """The store and its file; beside an engine that in which notes, tokens and who did what are kept.
+
+    Raises NothingYet where that was deleted.
+    """
+    if counted.url() is None:
+        (place, file, *_), _ = _key()
+        return place, file
     place = url()
-    file = _file(place)
-    if file is None:
+    beside = _file(place)
+    if beside is None:
         raise NothingYet(f"There is no store at {place} for notes any more: start the dashboard again.")
-    return _engine(place, file)
+    return place, beside
 
 
 def _unread(place: str, error: Exception) -> UsageError:
