@@ -63,13 +63,8 @@ def test_a_file_that_is_no_database_is_said_to_be_none(own):
 @pytest.fixture
 def impatient(monkeypatch):
     """A store that waits for no lock, or a test would take as long as a reader waits."""
-    settle = sqlite_store.settle
-
-    def settled(connection):
-        settle(connection)
-        connection.execute("PRAGMA busy_timeout=50")
-
-    monkeypatch.setattr(sqlite_store, "settle", settled)
+    monkeypatch.setattr(sqlite_store, "PATIENCE", 50)
+    monkeypatch.setattr(sqlite_store, "SWITCHES", 2)
 
 
 def test_a_locked_store_says_what_holds_it(own, impatient):
