@@ -83,7 +83,7 @@ def held(place: str, config: Config, now: pd.Timestamp | None) -> Held:
 
         with answering(engine):
             return Held(measured.read(engine, config, now))
-    except Exception:
+    except Exception:  # whatever it was goes on; a file that stayed open could not be opened again
         engine.close()
         raise
 
