@@ -49,6 +49,7 @@ VIOLATIONS = """async ([rules, notOurs]) => {
 SIDEWAYS = """() => ['html', '[data-testid=stAppViewContainer]', '[data-testid=stMain]', '[role=dialog]']
   .flatMap(name => [...document.querySelectorAll(name)].filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => `${name} is ${e.scrollWidth} wide in ${e.clientWidth}`))"""
+PATIENCE = 5_000  # milliseconds for charts that were drawn for a layout in between: columns come together a frame after the window
 HEIGHT = "() => document.querySelector('[data-testid=stMain]')?.scrollHeight ?? innerHeight"
 # What the page's own policy refused. Streamlit's protobuf tries WebAssembly for its long numbers, and does without.
 REFUSED = """document.addEventListener('securitypolicyviolation', e => (window.refused ??= []).push(
@@ -127,7 +128,15 @@ class Screen:
         boxes = [box.inner_text() for box in self.page.locator(ERRORS).all()]
         foreign = self.hosts - {self.address.removeprefix("http://")}
         asked = [f"asked {host}" for host in sorted(foreign)]
-        return [*boxes, *self.complaints, *asked, *self.refused(), *self.page.evaluate(SIDEWAYS)]
+        return [*boxes, *self.complaints, *asked, *self.refused(), *self.sideways()]
+
+    def sideways(self) -> list[str]:
+        """What scrolls sideways and goes on doing so."""
+        for _ in range(PATIENCE // 250):
+            if not (found := self.page.evaluate(SIDEWAYS)):
+                return []
+            self.page.wait_for_timeout(250)
+        return list(found)
 
     def refused(self) -> list[str]:
         """What the policy of the page refused, beside what its own libraries try and do without."""
