@@ -6,7 +6,6 @@ processes counts. The sort's best time in memory that was used before is told, t
 `python bench/bench_report.py FILE` prints where the time goes for a store that is there (CPU seconds).
 """
 
-import gc
 import json
 import os
 import resource
@@ -20,13 +19,13 @@ from typing import Any
 import bench_flow
 import big_store
 
+from vsm import memory
+
 SMALL, LARGE = 100_000, 1_000_000
 RUNS = 3
 LIMITS = {LARGE: 20.0}  # times the bare sort; for the smaller log what does not grow with it weighs too much
 MEMORY = 6_000.0  # MB
-# What `vsm.cli.main` sets for a process.
-AS_THE_PROGRAM = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system", "NUMPY_MADVISE_HUGEPAGE": "0"}
-THRESHOLDS = (300_000, 20, 20)
+AS_THE_PROGRAM = os.environ | memory.ENVIRONMENT  # read when a library is imported, and some are above
 
 Figure = dict[str, Any]
 
@@ -70,7 +69,6 @@ def measured(file: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         (place := Path(folder) / "vsm.toml").write_text(big_store.CONFIG, encoding="utf-8")
         told = config.load(place)
-    gc.set_threshold(*THRESHOLDS)
     began, steps, cpu = time.perf_counter(), {}, time.process_time()
 
     def step(name: str) -> None:
@@ -103,4 +101,5 @@ def _figure(name: str, value: float, peer: float, limit: float | None) -> Figure
 
 
 if __name__ == "__main__":
+    memory.of_a_short_run()  # as `vsm.cli.main` does
     print(json.dumps(sorted_once(int(sys.argv[1])) if sys.argv[1].isdigit() else measured(Path(sys.argv[1]))))

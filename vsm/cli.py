@@ -5,7 +5,6 @@ Exit status: 0 done, 1 some of the work failed, 2 the call, the configuration or
 
 import atexit
 import functools
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from vsm import memory
 from vsm.errors import UsageError, WorkError
 from vsm.secrecy import concealed
 
@@ -85,14 +85,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit; an error that we know ends with its sentence, not a traceback."""
-    # Imports and rows make a million objects that stay: looking through them again and again is a tenth of a short run.
-    gc.set_threshold(300_000, 20, 20)
-    # Arrow's own allocator gives pages back that the next column asks for again: with the system's a report takes half the
-    # time for pages. Read when pyarrow is first imported.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    # numpy asks for pages of 2 MB for each large array. Ours live for a moment, and to clear such pages takes a quarter of the
-    # system's time for a report of a million tickets. Read when numpy is first imported.
-    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    memory.of_a_short_run()
     leave(run(arguments))
 
 
