@@ -38,7 +38,7 @@ CLIENTS = {"github", "jenkins", "jira", "requests", "httpx", "urllib3"}
 DRAWING = {"streamlit", "altair"}
 CLOCK_ROOM = (
     "collectors/harvest.py",
-    "dashboard/data.py",
+    "dashboard/behind/",
     "vsm/access_commands.py",
     "vsm/backup_commands.py",
     "vsm/erase_commands.py",
@@ -111,12 +111,18 @@ def test_a_chart_never_imports_streamlit(path):
     assert [name for name in imports(path) if name.split(".")[0] == "streamlit"] == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room(path) not in CLOCK_ROOM], ids=room)
+@pytest.mark.parametrize("path", [path for path in FILES if not room(path).startswith(CLOCK_ROOM)], ids=room)
 def test_only_the_doors_read_a_clock(path):
     clocks = ("datetime.now", "datetime.today", "date.today", "Timestamp.now", "Timestamp.today", "datetime.utcnow")
     assert [name for name in calls(path) if name.endswith(clocks)] == []
 
 
-@pytest.mark.parametrize("path", [path for path in of("dashboard") if room(path) != "dashboard/data.py"], ids=room)
+@pytest.mark.parametrize("path", [path for path in of("dashboard") if path.parent.name != "behind"], ids=room)
 def test_only_the_dashboards_door_caches(path):
     assert [name for name in calls(path) if name in ("st.cache_data", "st.cache_resource")] == []
+    assert "dashboard.shared.shared" not in imports(path)
+
+
+@pytest.mark.parametrize("path", [path for path in of("dashboard") if room(path) != "dashboard/data.py"], ids=room)
+def test_the_rooms_behind_the_door_are_entered_through_it(path):
+    assert path.parent.name == "behind" or not [name for name in imports(path) if name.startswith("dashboard.behind")]

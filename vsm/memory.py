@@ -16,8 +16,8 @@ from contextlib import suppress
 ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "NUMPY_MADVISE_HUGEPAGE": "0"}
 # Imports and rows make a million objects that stay: looking through them again and again is a tenth of a short run.
 THRESHOLDS = (300_000, 20, 20)
-# What <malloc.h> calls M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD, and for them: one heap, no array beside it (below a gigabyte),
-# nothing given back, and growth by so many bytes at a time.
+# What <malloc.h> calls M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD, and for them: one heap, no array below a
+# gigabyte beside it, nothing given back, and growth by so many bytes at a time.
 ALLOCATOR = {-8: 1, -3: 1 << 30, -1: -1, -2: 64 << 20}
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dashboard import data
+from dashboard import data, shared
 from vsm.metrics.compare import compare
 from vsm.metrics.figure import Figure
 
@@ -22,9 +22,9 @@ def test_the_same_pair_has_the_same_answer_and_another_pair_its_own():
 
 
 def test_what_was_forgotten_leaves_nothing_behind():
-    size = len(data._compared)
+    size = len(shared._made)
     for failed in range(20):  # each takes the place in memory of the one before it
         now, before = figure(failed, 90), figure(30, 90)
         assert data.compared(now, before, "value") == compare(now, before, "value")
         del now, before
-    assert len(data._compared) == size
+    assert len(shared._made) == size

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import counted, data
+from dashboard.behind import flows
 from dashboard.data import Choice
 from vsm import cli, config, measure, pipeline, store
 from vsm.errors import UsageError
@@ -25,7 +26,7 @@ def url(sample_store, tmp_path_factory) -> Iterator[str]:
     told = f"duckdb://{tmp_path_factory.mktemp('engine') / 'sample.duckdb'}"
     assert cli.run(["export", "warehouse", "--engine", told, "--store", sample_store, "--config", str(SAMPLE)]) == 0
     yield told
-    data._held.clear()  # and with it the connection
+    flows.held_engine.clear()  # and with it the connection
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from dashboard import data
+from dashboard.behind import choices, look
 from dashboard.data import Choice, NothingYet
 from vsm import cli
 from vsm.errors import UsageError
@@ -84,10 +85,10 @@ def test_who_is_in_no_run_of_a_page_always_looks_anew(own_store):
 def test_a_note_that_is_written_in_a_run_is_seen_in_it(own_store):
     at = data.known().now.date()
     with data.one_look():
-        before = data._noted()
+        before = look.noted()
         data.add_note("Two people joined", at, None, None)
 
-        assert data._noted() != before
+        assert look.noted() != before
         assert list(data.notes(EVERYTHING)["text"]) == ["Two people joined"]
 
 
@@ -112,7 +113,7 @@ def test_an_edited_configuration_shows_at_once(own_store, tmp_path):
 
 def test_what_was_read_long_ago_is_stale(own_store, monkeypatch):
     assert not data.known().stale
-    monkeypatch.setattr(data, "STALE_DAYS", -1)
+    monkeypatch.setattr(choices, "STALE_DAYS", -1)
 
     assert data.known().stale
 

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data, harvest, live, parts
+from dashboard.behind import choices
 from dashboard.harvest import Harvest
 from vsm import cli, turn
 from vsm.errors import UsageError
@@ -263,7 +264,7 @@ def test_why_it_cannot_begin_is_said(page, monkeypatch):
 def test_other_pages_offer_it_only_when_what_they_show_is_old_and_show_one_that_runs(page, monkeypatch):
     assert "Harvest now" not in labels(page(None, "shop", page="flow"))
     assert "stop_harvest" in [button.key for button in page(Harvest("running", True), "shop", page="flow").button]
-    monkeypatch.setattr(data, "STALE_DAYS", -1)
+    monkeypatch.setattr(choices, "STALE_DAYS", -1)
     assert "Harvest now" in labels(page(None, "shop", page="flow"))
 
 

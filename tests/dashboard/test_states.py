@@ -11,7 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data, filters, parts
-from vsm import pipeline, sqlite_store
+from dashboard.behind import flows, periods
+from vsm import journal, pipeline, sqlite_store, store
 
 APP = Path(parts.__file__).with_name("app.py")
 
@@ -79,10 +80,10 @@ def test_a_locked_store_says_what_holds_it(own, impatient):
 
 def test_a_store_that_breaks_while_it_is_read_is_a_sentence(own, monkeypatch):
     def broken(_engine):
-        raise data.store.DBAPIError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+        raise store.DBAPIError("SELECT", {}, sqlite3.OperationalError("database is locked"))
 
     data.known()
-    monkeypatch.setattr(data.store, "version", broken)
+    monkeypatch.setattr(store, "version", broken)
 
     assert sentence(page()) == (
         f"the store sqlite:///{own} cannot be read now (database is locked): another program holds it: end that, or wait, "
@@ -125,11 +126,11 @@ def test_a_part_of_a_page_that_has_said_so_itself_is_not_told_twice():
 
 def test_a_note_that_the_store_does_not_take_is_kept_in_its_form_and_the_reason_said(own, monkeypatch):
     def refuse(*_args, **_more):
-        raise data.store.DBAPIError("INSERT", {}, sqlite3.OperationalError("attempt to write a readonly database"))
+        raise store.DBAPIError("INSERT", {}, sqlite3.OperationalError("attempt to write a readonly database"))
 
     app = page()
     app.switch_page("views/retro.py").run()
-    monkeypatch.setattr(data.journal, "add_note", refuse)
+    monkeypatch.setattr(journal, "add_note", refuse)
     app.text_area(key="note_text").set_value("Two people joined")
     next(button for button in app.button if button.label == "Keep it").click().run()
 
@@ -140,11 +141,11 @@ def test_a_note_that_the_store_does_not_take_is_kept_in_its_form_and_the_reason_
 
 def test_slow_work_says_which_of_its_steps_it_is_at(own, monkeypatch):
     said, read = [], pipeline.read
-    data._flow.clear()
-    data._facts.clear()
+    flows._flow.clear()
+    flows._facts.clear()
     monkeypatch.setattr(pipeline, "read", lambda *args: said.append("read") or read(*args))
     page()
-    steps = [found.says for found in (data._choosable, data._measures)]
+    steps = [found.says for found in (flows._choosable, periods.measures_of)]
 
     assert said == ["read"]
     assert [step.split(":")[0] for step in steps] == ["1 of 2", "2 of 2"]
@@ -180,8 +181,8 @@ def test_what_is_slow_has_a_placeholder_as_large_as_what_comes(look, monkeypatch
 
 
 def test_what_is_there_already_is_known_to_be(own):
-    data._choosable.clear()
-    data._measures.clear()
+    flows._choosable.clear()
+    periods.measures_of.clear()
     usual = filters.usual()
     before = data.known_already(), data.measured_already(usual)
     data.measures(usual)
