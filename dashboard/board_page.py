@@ -122,13 +122,14 @@ def _counted(stage: Any) -> str:
 def _state(row: dict[str, Any], one: Measures) -> str:
     if row["state"] == "done" and row["done_at"] is not None:
         return f"done {parts.day(row['done_at'], one.flow.config.timezone)}"
-    return {"new": "not started", "no events": "in no stage", "cancelled": "given up"}.get(row["state"], row["state"])
+    state: str = row["state"]
+    return {"new": "not started", "no events": "in no stage", "cancelled": "given up"}.get(state, state)
 
 
 def _bare(row: dict[str, Any], said: str) -> board.Card:
     """A card of what is in no stage, so that it has no ages."""
-    text = {name: value if isinstance(value := row.get(name), str) else None for name in ("title", "type", "url")}
-    return board.Card(key=row["item"], age_hours=0, in_stage_hours=0, working=False, said=said, **text)
+    title, kind, url = (value if isinstance(value := row.get(name), str) else None for name in ("title", "type", "url"))
+    return board.Card(key=row["item"], title=title, type=kind, url=url, age_hours=0, in_stage_hours=0, working=False, said=said)
 
 
 def strays(one: Measures) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.data import Choice, Known
+from vsm.config import Level
 
 STREAMS, TEAMS, APPLICATIONS = "All streams", "All teams", "All applications"
 DATES = "Dates"
@@ -16,7 +17,9 @@ PAGE, KEPT, BROUGHT = "page_shown", "filters_of_the_page_before", "filters_broug
 TEXTS = ("stream", "team", "period", "application", "level")  # filters that are in the URL as they are chosen
 DEFAULT, LONGEST = "26 weeks", "52 weeks"
 # Options are their own ids in the URL; what each means is said beside it.
-LEVELS = {"As configured": None, "item": "item", "parent": "parent", "sub-task": "sub-task", "epic": "epic"}
+LEVELS: dict[str, Level | None] = {
+    "As configured": None, "item": "item", "parent": "parent", "sub-task": "sub-task", "epic": "epic",
+}  # fmt: skip
 LEVELS_SAID = (
     "What is counted as one piece of work. item: tickets that are part of no other. parent: the same, told by the statuses of "
     "their parts. sub-task: the smallest tickets. epic: what holds tickets."
@@ -60,7 +63,7 @@ def arrive(page: str) -> None:
     """A run of a page begins: what its address asks for is kept before anything slow, for who goes on to another page meanwhile."""
     if page != st.session_state.get(PAGE):
         st.session_state[PAGE] = page
-    asked = {key: st.query_params[key] for key in TEXTS if key in st.query_params}
+    asked: dict[str, Any] = {key: st.query_params[key] for key in TEXTS if key in st.query_params}
     if "compare" in st.query_params:
         asked["compare"] = st.query_params["compare"] != "false"
     if asked and KEPT not in st.session_state:
@@ -96,13 +99,13 @@ def _bring_along(known: Known) -> dict[str, Any]:
 def _dates(known: Known) -> tuple[date | None, date | None]:
     """The two days that are chosen, the first and the last; none while only one of them is."""
     newest = known.now.tz_convert(known.zone).date()
-    chosen = st.date_input(
+    chosen = st.date_input(  # type: ignore[call-overload]  # none of the two yet: it is taken, and its types do not say so
         "First and last day", value=(), key="dates", bind="query-params", max_value=newest, format="YYYY-MM-DD", width=280
     )
     return chosen if len(chosen) == 2 else (None, None)
 
 
-def _more(known: Known) -> tuple[str | None, str | None]:
+def _more(known: Known) -> tuple[str | None, Level | None]:
     """Filters that few need: one application, and which tickets are counted; only where there is something to choose."""
     several, split = len(known.applications) > 1, known.has_parts
     if not several and not split:

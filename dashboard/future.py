@@ -239,7 +239,7 @@ def _listed(row: dict[str, Any], zone: str) -> None:
         shown = str(row["id"]) in st.query_params.get_all(SHOWN)
         label, to = ("Hide", None) if shown else ("Show", row["id"])
         st.button(label, key=f"show_future_{row['id']}", on_click=_show, args=(to,), type="tertiary")
-        back = {"on_click": _forget, "args": (row["id"],), "type": "tertiary"}
+        back: dict[str, Any] = {"on_click": _forget, "args": (row["id"],), "type": "tertiary"}
         st.button("Take back", key=f"forget_future_{row['id']}", **back, **rights.editing())
 
 

@@ -1,6 +1,7 @@
 """Steps that no system records, on the map's page: a dialog to write one down, and a panel to look at one or take it back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -68,7 +69,7 @@ def panel(stage: Stage, row: dict[str, object]) -> None:
             f"{theme.duration(stage.wait)} waiting and {theme.duration(stage.work)} of work{accurate}: estimated {stage.estimate}."
         )
         st.markdown(parts.text(said))
-        back = {"on_click": data.remove_hand_step, "args": (row["id"],), "type": "tertiary"}
+        back: dict[str, Any] = {"on_click": data.remove_hand_step, "args": (row["id"],), "type": "tertiary"}
         st.button("Take it back", key=f"hand_back_{row['id']}", **back, **rights.editing())
 
 

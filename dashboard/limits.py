@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROOM = 10_000  # buckets
 LIVE = 200  # websockets of one address
@@ -84,7 +84,7 @@ class Limits:
             await _too_many(seconds)(scope, receive, send)
             return
 
-        async def watched(message: dict) -> None:  # type: ignore[type-arg]
+        async def watched(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in (401, 403):
                 self._buckets.wait(("refused", address), FAILED)
             await send(message)

@@ -101,7 +101,7 @@ def value_stream_map(
 
 def pick_on_map(svg: str, key: str, on_group: Callable[[str | None], None] | None = None) -> str | None:
     """Show a map on which nothing stays chosen, and give the stage that was picked just now, None for none."""
-    return _component(
+    picked: str | None = _component(
         key=component_key(key),
         data={"svg": svg, "selected": None, "once": True},
         default={"stage": None},
@@ -109,6 +109,7 @@ def pick_on_map(svg: str, key: str, on_group: Callable[[str | None], None] | Non
         on_group_change=partial(_group, key, on_group),
         on_picked_change=lambda: None,
     ).picked
+    return picked
 
 
 def _group(key: str, on_group: Callable[[str | None], None] | None) -> None:

@@ -39,7 +39,7 @@ def form(choice: Choice, last: date) -> None:
         said = st.text_area("What happened", max_chars=2000, key="dialog_text", placeholder="Two people joined")
         on = st.date_input("On", value=last, key="dialog_on", format="YYYY-MM-DD")
         until = st.date_input("Until (where it lasted)", value=None, key="dialog_until", format="YYYY-MM-DD")
-        kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="dialog_kind")
+        kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.__getitem__, key="dialog_kind")
         kept = st.form_submit_button("Keep it", icon=":material/edit:", **rights.editing())
     if kept:
         try:

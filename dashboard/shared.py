@@ -83,7 +83,7 @@ class Shared(Generic[P, T]):
             try:
                 found = self._found(key)
                 if found is None:
-                    found = (self._make(*args),)
+                    found = (self._make(*args),)  # type: ignore[call-arg]  # as they were given
                     self._keep(key, found)
                 return found[0]
             finally:

@@ -88,7 +88,7 @@ def gathered(
 
 def about(measures: Measures, before: Measures | None) -> dict[str, str]:
     """What the numbers speak of: whose work, which window in which zone, compared with what, by which rules, how fresh."""
-    scope, zone = measures.scope, measures.flow.config.timezone
+    scope, zone, now = measures.scope, measures.flow.config.timezone, measures.flow.now
     return {
         "Stream": scope.stream or "all",
         **({"Application": scope.application} if scope.application else {}),
@@ -97,7 +97,7 @@ def about(measures: Measures, before: Measures | None) -> dict[str, str]:
         **({} if before is None else {"Compared with": _period(before)}),
         "Times in": zone,
         "Definitions": measures.definition,
-        "Data as of": f"{measures.flow.now.tz_convert(zone):%-d %b %Y, %H:%M}",
+        **({} if now is None else {"Data as of": f"{now.tz_convert(zone):%-d %b %Y, %H:%M}"}),
     }
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import vl_convert
 from pypdf import PdfReader, PdfWriter
@@ -47,7 +48,7 @@ def pdf(pack: Pack) -> bytes:
 
 def _in_order(page: DictionaryObject) -> None:
     """The page's resources by name: the converter writes them in an order of its own each time."""
-    resources = page["/Resources"].get_object()
+    resources = cast(DictionaryObject, page["/Resources"].get_object())
     for kind, held in list(resources.items()):
         if isinstance(held.get_object(), DictionaryObject):
             inner = held.get_object()

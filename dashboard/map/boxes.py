@@ -227,7 +227,8 @@ def header(group: Group, at: Layout) -> dict[str, float]:
 
 def opened(group: Group, at: Layout, palette: Palette) -> str:
     """What lies behind the stages of an opened group."""
-    return element("rect", **ground(group, at), rx=9.0, fill="none", stroke=palette.line, stroke_width=1.5, stroke_dasharray="2 3")
+    around = ground(group, at)
+    return element("rect", "", **around, rx=9.0, fill="none", stroke=palette.line, stroke_width=1.5, stroke_dasharray="2 3")
 
 
 def label(group: Group, at: Layout, palette: Palette) -> str:

@@ -1,6 +1,7 @@
 """Data and definitions: can I trust this?"""
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ from dashboard.parts import Tile
 from dashboard.shared import made_of
 from dashboard.sheets import sheet
 
-HIGHER = {"more": "clearly higher", "less": "clearly lower", "good": "more"}
+HIGHER: dict[str, Any] = {"more": "clearly higher", "less": "clearly lower", "good": "more"}
 COVERAGE = (
     Tile("Finished tickets with a change", "tickets_linked", "value", theme.rate, **HIGHER),
     Tile("Merged changes in production", "changes_deployed", "value", theme.rate, **HIGHER),
@@ -57,8 +58,7 @@ else:
     chosen = st.selectbox(
         "The rows behind", measures.quality["check"], index=None, placeholder="Choose one of the checks", key="check"
     )
-    if chosen is not None:
-        figure = measures.figure(f"quality:{chosen}")
+    if chosen is not None and (figure := measures.figure(f"quality:{chosen}")) is not None:
         st.caption(parts.text(f"{figure.definition} {theme.many(figure.n, 'row')}; {figure.rule}."))
         parts.rows_of(data.shown(figure.rows), figure.name, "Nothing was found.")
 

@@ -1,12 +1,14 @@
 """Flow: how long does work take and what is stuck?"""
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard import board_page, cards, data, parts, path_dialog, theme
 from dashboard.parts import Tile
 from vsm.measure import Measures
 
-LONGER = {"more": "clearly longer", "less": "clearly shorter", "good": "less"}
+LONGER: dict[str, Any] = {"more": "clearly longer", "less": "clearly shorter", "good": "less"}
 TILES = (
     Tile("Lead time, median", "lead_time", "p50", theme.duration, **LONGER),
     Tile("Cycle time, median", "cycle_time", "p50", theme.duration, **LONGER),

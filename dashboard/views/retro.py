@@ -82,7 +82,7 @@ def note(row: dict[str, Any], number: str = "") -> None:
         of = "" if pd.isna(row["stream"]) else f" · {row['stream']}"
         what = KINDS.get(row["kind"], row["kind"])
         st.markdown(parts.text(f"{number}{parts.day(row['at'], zone)}{until}{of} · {what}: {row['text']}"), width="stretch")
-        back = {"on_click": tried, "args": (data.remove_note, row["id"]), "type": "tertiary"}
+        back: dict[str, Any] = {"on_click": tried, "args": (data.remove_note, row["id"]), "type": "tertiary"}
         st.button("Take back", key=f"forget_{row['id']}", **back, **rights.editing())
 
 
@@ -100,7 +100,7 @@ with st.form("new_note", border=True):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         on = st.date_input("On", value=last, key="note_on")
         until_day = st.date_input("Until (where it lasted)", value=None, key="note_until")
-        kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.get, key="note_kind", width=240)
+        kind = st.selectbox("What it is", list(KINDS), format_func=KINDS.__getitem__, key="note_kind", width=240)
     if st.form_submit_button("Keep it", icon=":material/edit:", **rights.editing()):
         written("note", ["note_text"], data.add_note, text, on or last, until_day, choice.stream, kind)
     refused("note")
@@ -140,10 +140,10 @@ for row in data.experiments(choice).to_dict("records"):
         with st.container(horizontal=True):
             if pd.isna(row["ended_at"]):
                 ended = f"It ended on {parts.day(measures.scope.end, zone)}"
-                end = {"on_click": tried, "args": (data.end_experiment, row["id"], last), "type": "tertiary"}
-                st.button(ended, key=f"end_{row['id']}", **end, **rights.editing())
-            back = {"on_click": tried, "args": (data.remove_experiment, row["id"]), "type": "tertiary"}
-            st.button("Take back", key=f"forget_x_{row['id']}", **back, **rights.editing())
+                over: dict[str, Any] = {"on_click": tried, "args": (data.end_experiment, row["id"], last), "type": "tertiary"}
+                st.button(ended, key=f"end_{row['id']}", **over, **rights.editing())
+            forget: dict[str, Any] = {"on_click": tried, "args": (data.remove_experiment, row["id"]), "type": "tertiary"}
+            st.button("Take back", key=f"forget_x_{row['id']}", **forget, **rights.editing())
 with st.form("new_experiment", border=True):
     st.subheader("Try something", anchor=False)
     title = st.text_input("What is tried", key="x_title", placeholder="A limit of four items in QA")
