@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from vsm import report
+from vsm import words
 from vsm.metrics.figure import FEW, Number
 
-NONE = report.NONE
+NONE = words.NONE
 
 # Charts encode a role; the theme of page or export says which colour that is. `.streamlit/config.toml` lists the same
 # colours in the same order (a test compares them), so that a switch between light and dark recolours without a rerun.
@@ -57,12 +57,12 @@ def duration(hours: float | None) -> str:
     >>> duration(0.2), duration(5.2), duration(81.6), duration(None)
     ('12 min', '5.2 h', '3.4 d', '–')
     """
-    return report.duration(_known(hours))
+    return words.duration(_known(hours))
 
 
 def rate(value: float | None) -> str:
     """A fraction as a percentage, in the report's words; a dash where there is none."""
-    return report.share(_known(value))
+    return words.share(_known(value))
 
 
 def number(value: float | None) -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm import cli
-from vsm import report as reports
+from vsm import cli, report_words
 from vsm.copies import LIKE
 
 
@@ -142,7 +141,7 @@ def test_the_figures_are_those_of_the_worked_example(report):
     rows = page[page.index("| 2015 to 2024 |") :].split("\n\n")[0].splitlines()[2:]
     told = report("--from", "2015-01-01", "--to", "2024-12-31")["dora"]
 
-    assert [f"| {name} | {value} | {n} |" for name, value, n, _ in reports._dora_rows(told)] == rows
+    assert [f"| {name} | {value} | {n} |" for name, value, n, _ in report_words._dora_rows(told)] == rows
 
 
 def test_a_planned_release_with_an_old_revert_is_neither_a_failure_nor_unplanned(place, capsys):

@@ -12,7 +12,7 @@ from typing import Any
 import infra_stream
 import pytest
 
-from vsm import cli, report
+from vsm import cli, report_words
 
 PAGE = (Path(__file__).parents[1] / "docs" / "dora-worked-example.md").read_text(encoding="utf-8")
 YEARS = ("--from", "2021-01-01", "--to", "2023-12-31")
@@ -57,7 +57,7 @@ def said(place: dict[str, Any], *words: str) -> Any:
 
 
 def test_the_figures_of_the_three_years(place: dict[str, Any]) -> None:
-    rows = report._dora_rows(said(place, "report", *YEARS)["dora"])
+    rows = report_words._dora_rows(said(place, "report", *YEARS)["dora"])
     assert {name: (value, n) for name, value, n, _ in rows} == table("2021 to 2023")
 
 

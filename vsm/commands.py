@@ -67,7 +67,7 @@ def report(
     report's JSON ('streams.checkout.flow.wip.now > 30').
     """
     from vsm import report as reports  # pandas is a second's import, and --help needs none
-    from vsm import thresholds
+    from vsm import report_words, thresholds
     from vsm.schema import schema
 
     if only_schema:
@@ -83,8 +83,8 @@ def report(
     verdicts = thresholds.judged(bars, measures, told)
     if verdicts:
         told["thresholds"] = [thresholds.row(one) for one in verdicts]
-    written = {"json": lambda: json.dumps(told, indent=2, ensure_ascii=False) + "\n", "text": lambda: reports.text(told)}
-    click.echo(written.get(form, lambda: reports.markdown(told))(), nl=False)
+    written = {"json": lambda: json.dumps(told, indent=2, ensure_ascii=False) + "\n", "text": lambda: report_words.text(told)}
+    click.echo(written.get(form, lambda: report_words.markdown(told))(), nl=False)
     failed = [one.said for one in verdicts if one.crossed or (one.value is None and fail_if_missing)]
     if failed:
         raise WorkError("\n  ".join(failed))

@@ -2,7 +2,7 @@
 
 from vsm.measure import Measures
 from vsm.metrics.compare import compare
-from vsm.report import duration, share
+from vsm.words import duration, share
 
 HEADLINES = (
     ("deployment_frequency", "per_week", "Deployments", lambda v: f"{v:.1f} a week", ("rose", "fell")),

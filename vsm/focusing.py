@@ -7,7 +7,7 @@ import pandas as pd
 
 from vsm.measure import Measures
 from vsm.metrics.figure import FEW
-from vsm.report import duration, share
+from vsm.words import duration, share
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def document(found: "Path") -> dict[str, Any]:
 
 def text(found: "Path", zone: str) -> str:
     """A path for a terminal, times in the reporting zone."""
-    from vsm.report import duration
+    from vsm.words import duration
 
     about = found.about
     state = " ".join(filter(None, [about.get("state"), f"in {about['stage']}" if about.get("stage") else ""]))

@@ -9,8 +9,8 @@ from vsm.errors import UsageError
 from vsm.measure import Measures, measure
 from vsm.metrics.compare import compare
 from vsm.metrics.figure import FEW, Figure
-from vsm.report import NONE, duration, share
 from vsm.scope import Scope
+from vsm.words import NONE, duration, share
 
 MORE, LONGER = ("clearly more", "clearly less"), ("clearly longer", "clearly shorter")
 OFTEN, HIGHER = ("clearly more often", "clearly less often"), ("clearly higher", "clearly lower")

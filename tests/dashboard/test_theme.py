@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dashboard import board, lanes, svg, tables, theme, words
-from vsm import report
+from vsm import words as spelled
 from vsm.metrics.figure import Figure
 
 CONFIG = tomllib.loads((Path(theme.__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
@@ -92,8 +92,8 @@ def test_few_of_a_share_are_no_list_of_hours():
 
 @pytest.mark.parametrize("hours", [0.3, 5.0, 47.0, 100.0, 5000.0])
 def test_the_page_writes_as_the_report_does(hours):
-    assert theme.duration(hours) == report.duration(hours)
-    assert theme.rate(hours / 5000) == report.share(hours / 5000)
+    assert theme.duration(hours) == spelled.duration(hours)
+    assert theme.rate(hours / 5000) == spelled.share(hours / 5000)
 
 
 @pytest.mark.parametrize("name", THEMES)

@@ -9,8 +9,8 @@ import pytest
 
 from vsm import config, measure, pipeline, store
 from vsm.focusing import NOTHING, focusing, misleading, since
-from vsm.report import share
 from vsm.scope import Scope
+from vsm.words import share
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
 

@@ -10,7 +10,8 @@ from jsonschema import validate
 from vsm import cli, measure
 from vsm.commands import asked
 from vsm.errors import UsageError
-from vsm.report import document, markdown
+from vsm.report import document
+from vsm.report_words import markdown
 from vsm.schema import schema
 from vsm.thresholds import judged, read, row
 

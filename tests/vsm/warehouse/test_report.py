@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from vsm import cli
-from vsm.report import markdown, text
+from vsm.report_words import markdown, text
 from vsm.schema import schema
 from vsm.warehouse.measured import LEFT_OUT
 
