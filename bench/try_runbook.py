@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
 from openid import CLIENT, SECRET, OpenId  # the tests' peers are no package
@@ -27,6 +28,7 @@ from screens import chromium
 ROOT = Path(__file__).parents[1]
 RUNBOOK = ROOT / "docs" / "runbook.md"
 EDITOR = "ann@example.org"
+ACCOUNTS = {"ann": {"email": EDITOR, "email_verified": True, "name": "Ann", "groups": ["leads"]}}
 # What the runbook needs of systemctl: start a service as its file says; Debian's PostgreSQL and nginx have their own means.
 SYSTEMCTL = r"""#!/bin/sh
 set -eu
@@ -62,27 +64,13 @@ def blocks(text: str) -> list[str]:
 def machine(folder: Path) -> Iterator[Path]:
     """A bare Debian in a folder, with what a chroot lacks; its programs end with it."""
     if not (folder / "etc" / "debian_version").exists():
-        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()], check=True, stdout=sys.stderr)
+        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder, *mirror()], check=True, stdout=sys.stderr)
     with ExitStack() as mounts:
         for kind, place in (("proc", "proc"), ("tmpfs", "run"), ("devpts", "dev/pts")):
             subprocess.run(["mount", "-t", kind, kind, folder / place], check=True)
             mounts.callback(subprocess.run, ["umount", "-l", folder / place], check=False)
         mounts.callback(_end_all, folder)
-        for name in ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/sources.list"):
-            if Path("/", name).is_file():
-                shutil.copy(Path("/", name), folder / name)
-        for extra in (
-            "etc/apt/sources.list.d",
-            "etc/apt/apt.conf.d",
-            "etc/apt/trusted.gpg.d",
-            "etc/xdg/pip",
-            "usr/local/share/ca-certificates",
-        ):
-            if Path("/", extra).is_dir():
-                shutil.copytree(Path("/", extra), folder / extra, dirs_exist_ok=True, symlinks=True)
-        for told in filter(None, map(os.environ.get, ("PIP_CERT", "SSL_CERT_FILE"))):
-            (folder / told.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(told, folder / told.lstrip("/"))
+        known_here(folder)
         (folder / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (folder / "usr/bin/systemctl").write_text(SYSTEMCTL)
         for program in ("usr/sbin/policy-rc.d", "usr/bin/systemctl"):
@@ -90,7 +78,26 @@ def machine(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def _mirror() -> list[str]:
+def known_here(folder: Path) -> None:
+    """Where packages come from, and whose certificates are believed, as on this machine."""
+    for name in ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/sources.list"):
+        if Path("/", name).is_file():
+            shutil.copy(Path("/", name), folder / name)
+    for extra in (
+        "etc/apt/sources.list.d",
+        "etc/apt/apt.conf.d",
+        "etc/apt/trusted.gpg.d",
+        "etc/xdg/pip",
+        "usr/local/share/ca-certificates",
+    ):
+        if Path("/", extra).is_dir():
+            shutil.copytree(Path("/", extra), folder / extra, dirs_exist_ok=True, symlinks=True)
+    for told in filter(None, map(os.environ.get, ("PIP_CERT", "SSL_CERT_FILE"))):
+        (folder / told.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(told, folder / told.lstrip("/"))
+
+
+def mirror() -> list[str]:
     """Where this machine has its packages from."""
     for file in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         if file.is_file() and (found := re.search(r"(?:^deb (?:\[.*?\] )?|^URIs: )(\S+)", file.read_text(), re.M)):
@@ -126,22 +133,44 @@ def follow(folder: Path, settings: dict[str, str]) -> None:
             sys.exit(f"{block}\n{done.stdout[-3000:]}{done.stderr[-3000:]}{log.read_text()[-3000:] if log.exists() else ''}")
 
 
+def certified(folder: Path) -> None:
+    """A certificate for `localhost` where the runbook expects the host's."""
+    key, certificate = folder / "etc/ssl/private/vsm.key", folder / "etc/ssl/vsm.pem"
+    key.parent.mkdir(parents=True, exist_ok=True)
+    name = ["-subj", "/CN=localhost", "-days", "2", "-nodes", "-newkey", "rsa:2048", "-x509"]
+    subprocess.run(["openssl", "req", *name, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+
+
+def filled_in(address: str, provider: OpenId) -> dict[str, str]:
+    """What whoever follows the runbook fills in."""
+    return {
+        "SOURCE": "/source.git", "HOST": "localhost", "ADDRESS": address, "METADATA": provider.metadata,
+        "CLIENT_ID": CLIENT, "CLIENT_SECRET": SECRET, "EDITOR_MAIL": EDITOR,
+    }  # fmt: skip
+
+
 def signed_in(address: str, provider: OpenId) -> dict[str, object]:
     """What a browser sees before and after signing in."""
     with chromium() as browser:
-        page = browser.new_context(ignore_https_errors=True).new_page()
-        page.goto(address)
-        page.get_by_role("button", name=re.compile("[Ss]ign in")).first.click()
-        page.wait_for_url(f"{provider.url}/**")
-        page.fill("input[name=login]", "ann")
-        page.fill("input[name=password]", "any")
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{address}/**", timeout=120_000)
-        page.get_by_role("heading", level=1, name="How is delivery going, and what changed?").wait_for(timeout=120_000)
-        page.locator("[data-testid=stMetricValue]").first.wait_for(timeout=120_000)
+        page = sign_in(browser, address, provider)
         tiles = page.locator("[data-testid=stMetricValue]").all_inner_texts()
         page.screenshot(path=str(ROOT / "build" / "runbook.png"))
         return {"tiles": tiles}
+
+
+def sign_in(browser: Any, address: str, provider: OpenId) -> Any:
+    """The page of who has signed in, once its numbers are there."""
+    page = browser.new_context(ignore_https_errors=True).new_page()
+    page.goto(address)
+    page.get_by_role("button", name=re.compile("[Ss]ign in")).first.click()
+    page.wait_for_url(f"{provider.url}/**")
+    page.fill("input[name=login]", "ann")
+    page.fill("input[name=password]", "any")
+    page.click("button[type=submit]")
+    page.wait_for_url(f"{address}/**", timeout=120_000)
+    page.get_by_role("heading", level=1, name="How is delivery going, and what changed?").wait_for(timeout=120_000)
+    page.locator("[data-testid=stMetricValue]").first.wait_for(timeout=120_000)
+    return page
 
 
 def main() -> None:
@@ -154,22 +183,14 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         address = f"https://localhost:{port}"
-        accounts = {"ann": {"email": EDITOR, "email_verified": True, "name": "Ann", "groups": ["leads"]}}
-        provider = OpenId(Path(stack.enter_context(tempfile.TemporaryDirectory())), address, accounts)
+        provider = OpenId(Path(stack.enter_context(tempfile.TemporaryDirectory())), address, ACCOUNTS)
         stack.callback(provider.close)
         inside = stack.enter_context(machine(folder.resolve()))
         subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, inside / "source.git"], check=True)
         stack.callback(shutil.rmtree, inside / "source.git", ignore_errors=True)
-        key, certificate = inside / "etc/ssl/private/vsm.key", inside / "etc/ssl/vsm.pem"
-        key.parent.mkdir(parents=True, exist_ok=True)
-        name = ["-subj", "/CN=localhost", "-days", "2", "-nodes", "-newkey", "rsa:2048", "-x509"]
-        subprocess.run(["openssl", "req", *name, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-        settings = {
-            "SOURCE": "/source.git", "HOST": "localhost", "ADDRESS": address, "METADATA": provider.metadata,
-            "CLIENT_ID": CLIENT, "CLIENT_SECRET": SECRET, "EDITOR_MAIL": EDITOR,
-        }  # fmt: skip
+        certified(inside)
         _other_port(inside, port)
-        follow(inside, settings)
+        follow(inside, filled_in(address, provider))
         print(json.dumps(signed_in(address, provider), indent=2))
 
 
