@@ -78,18 +78,13 @@ def machine(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def known_here(folder: Path) -> None:
+def known_here(folder: Path, same_release: bool = True) -> None:
     """Where packages come from, and whose certificates are believed, as on this machine."""
-    for name in ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/sources.list"):
-        if Path("/", name).is_file():
-            shutil.copy(Path("/", name), folder / name)
-    for extra in (
-        "etc/apt/sources.list.d",
-        "etc/apt/apt.conf.d",
-        "etc/apt/trusted.gpg.d",
-        "etc/xdg/pip",
-        "usr/local/share/ca-certificates",
-    ):
+    of_release = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/trusted.gpg.d") if same_release else ()
+    names = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/apt.conf.d", "etc/xdg/pip", "usr/local/share/ca-certificates")
+    for extra in (*names, *of_release):
+        if Path("/", extra).is_file():
+            shutil.copy(Path("/", extra), folder / extra)
         if Path("/", extra).is_dir():
             shutil.copytree(Path("/", extra), folder / extra, dirs_exist_ok=True, symlinks=True)
     for told in filter(None, map(os.environ.get, ("PIP_CERT", "SSL_CERT_FILE"))):
