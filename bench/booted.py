@@ -4,9 +4,12 @@ import ctypes
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +42,12 @@ class Machine:
 
     def make(self, source: Path) -> None:
         """A bare Debian with systemd, and our repository where the runbook gets it from."""
+        release = os.environ.get("DEBIAN", "bookworm")
         if not (self.folder / "etc" / "debian_version").exists():
             packages = "--include=systemd,systemd-sysv,dbus"
-            call = ["debootstrap", "--variant=minbase", packages, "bookworm", self.folder, *mirror()]
+            call = ["debootstrap", "--variant=minbase", packages, release, self.folder, *mirror()]
             subprocess.run(call, check=True, stdout=sys.stderr)
-        known_here(self.folder)
+        known_here(self.folder, same_release=f"VERSION_CODENAME={release}" in Path("/etc/os-release").read_text())
         shutil.rmtree(self.folder / "source.git", ignore_errors=True)
         subprocess.run(["git", "clone", "--quiet", "--bare", source, self.folder / "source.git"], check=True)
 
@@ -94,6 +98,29 @@ class Machine:
         told = self.run(f"journalctl --no-pager -o json -u {unit} --since=@{since:.6f}")
         return [json.loads(line) for line in told.splitlines() if line.startswith("{")]
 
+    @contextmanager
+    def told(self, unit: str, lines: str) -> Iterator[None]:
+        """A service with some more settings for a while."""
+        file = self.folder / f"etc/systemd/system/{unit}.d/tried.conf"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"[Service]\n{lines}\n")
+        try:
+            yield
+        finally:
+            file.unlink()
+            self.run("systemctl daemon-reload")
+
+    @contextmanager
+    def source(self, lines: str) -> Iterator[None]:
+        """One more source for a while."""
+        file = self.folder / "etc/vsm/vsm.toml"
+        before = file.read_text()
+        file.write_text(f"{before}\n[[sources]]\n{lines}\n")
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
     def off(self) -> float:
         """Shut it down; says how long that took, in seconds."""
         began = time.monotonic()
@@ -107,6 +134,13 @@ class Machine:
                 self._process.wait()
         self._leader = ""
         return time.monotonic() - began
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 def until(ask: Any, seconds: float) -> Any:

@@ -4,23 +4,23 @@ Needs root, debootstrap, systemd-nspawn, Debian's packages, the pinned wheels, C
 `python bench/try_machine.py [FOLDER [CLAIM …]]`: the machine is a folder with a Debian of its own that boots systemd, in a network
 of its own; steps 1 and 2 of the runbook, which load packages, are done before the boot. An OpenID provider of the tests stands for
 yours. What is settled in a folder that was there already is kept, units and program too: begin with none to try what is new.
+`DEBIAN=trixie` makes it a Debian 13.
 One JSON line for each claim; the exit status is 1 where one does not hold.
 """
 
 import json
 import os
 import re
-import socket
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from booted import Machine, network_of_our_own, until
+from booted import Machine, network_of_our_own, silent_server, until
 from screens import chromium  # try_runbook has put the tests' peers on the path
 from try_runbook import ACCOUNTS, ROOT, RUNBOOK, OpenId, blocks, certified, filled_in, sign_in
 
@@ -201,11 +201,24 @@ def a_service_writes_where_it_must_and_nowhere_else(tried: Tried) -> object:
     return {"may write": ITS_OWN, "may not": NOT_ITS}
 
 
+def a_new_version_comes_in_as_the_runbook_says(tried: Tried) -> object:
+    """Pull, the two `pip install` lines of step 2, restart: the dashboard is ready again, and the same numbers are there."""
+    lines = [line for line in blocks(RUNBOOK.read_text(encoding="utf-8"))[1].splitlines() if "pip install" in line]
+    assert len(lines) == 2, lines
+    report = "vsm report --format json --to 2026-08-31"
+    before = tried.machine.run(report)
+    began = time.monotonic()
+    tried.machine.run("\n".join(["git -C /srv/vsm/app pull --quiet", *lines, "systemctl restart vsm-dashboard"]))
+    tried.ready()
+    assert tried.machine.run(report) == before
+    return {"in s": round(time.monotonic() - began, 1)}
+
+
 def secrets_are_told_nowhere(tried: Tried) -> object:
     """No secret is in `systemctl show`, the journal, a failing run's lines, the processes, or what others may read."""
     run = tried.machine.run
     planted = "planted-password-of-a-database"
-    with _setting(tried.machine, "vsm-collect.service", "Environment=OTHER=1\nEnvironmentFile=/etc/vsm/planted"):
+    with tried.machine.told("vsm-collect.service", "Environment=OTHER=1\nEnvironmentFile=/etc/vsm/planted"):
         (tried.machine.folder / "etc/vsm/planted").write_text(f"VSM_STORE=postgresql://vsm:{planted}@127.0.0.1:1/vsm\n")
         run("systemctl daemon-reload; systemctl start vsm-collect", check=False)
         refused = tried.machine.shows("vsm-collect", "Result", "ExecMainStatus")
@@ -229,7 +242,7 @@ def secrets_are_told_nowhere(tried: Tried) -> object:
 
 def a_harvest_that_is_stopped_ends_at_once(tried: Tried) -> object:
     """`systemctl stop` in the middle of a harvest, of a server that never answers: it ends by itself and the next one runs."""
-    with _silent_server() as port, _source(tried.machine, f'kind = "jenkins"\nurl = "http://127.0.0.1:{port}"'):
+    with silent_server() as port, tried.machine.source(f'kind = "jenkins"\nurl = "http://127.0.0.1:{port}"'):
         tried.machine.run("systemctl start --no-block vsm-collect.service")
         until(lambda: tried.machine.shows("vsm-collect", "ActiveState")["ActiveState"] == "activating", 30)
         time.sleep(8)
@@ -255,35 +268,6 @@ def the_database_may_restart(tried: Tried) -> object:
     return {"ready again in s": seconds}
 
 
-@contextmanager
-def _setting(machine: Machine, unit: str, lines: str) -> Iterator[None]:
-    folder = machine.folder / f"etc/systemd/system/{unit}.d"
-    folder.mkdir(exist_ok=True)
-    (folder / "tried.conf").write_text(f"[Service]\n{lines}\n")
-    try:
-        yield
-    finally:
-        (folder / "tried.conf").unlink()
-        machine.run("systemctl daemon-reload")
-
-
-@contextmanager
-def _source(machine: Machine, lines: str) -> Iterator[None]:
-    file = machine.folder / "etc/vsm/vsm.toml"
-    before = file.read_text()
-    file.write_text(f"{before}\n[[sources]]\n{lines}\n")
-    try:
-        yield
-    finally:
-        file.write_text(before)
-
-
-@contextmanager
-def _silent_server() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
 CLAIMS: tuple[Claim, ...] = (
     units_are_written_as_systemd_wants_them,
     timers_have_a_next_time,
@@ -294,6 +278,7 @@ CLAIMS: tuple[Claim, ...] = (
     the_nightly_backup_brings_the_same_numbers_back,
     a_service_writes_where_it_must_and_nowhere_else,
     a_harvest_that_is_stopped_ends_at_once,
+    a_new_version_comes_in_as_the_runbook_says,
     secrets_are_told_nowhere,
 )
 
