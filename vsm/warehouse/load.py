@@ -43,6 +43,7 @@ def frames(flow: Flow) -> dict[str, pd.DataFrame]:
         "item_changes": linked.item_changes,
         "remedies": Deliveries(flow).judged[0],
         "flags": _flags(flow),
+        "known": pd.DataFrame({"until": [flow.now]}),  # also of facts that are in no table here, such as an incident's
     }
 
 

@@ -84,22 +84,19 @@ class Warehouse:
         return embedded.measure(self.empty, Scope(self.now - pd.Timedelta(weeks=1), self.now))
 
     def counts(self) -> dict[str, int]:
-        """How many rows each of the engine's tables has."""
-        return {name: int(table.count().to_pandas()) for name, table in vars(self.tables).items()}
+        """How many rows each of the engine's tables of facts has."""
+        return self.tables.counts()
 
 
 def read(engine: Engine, config: Config, now: pd.Timestamp | None = None) -> Warehouse:
     """Follow every item of every stream through its stages, in the engine. Raises UsageError where that cannot be."""
     told = tables(engine, config.warehouse)
-    latest = first_row(told.events.agg(at=told.events.at.max()))["at"]
-    finished = first_row(told.deployments.agg(at=told.deployments.finished_at.max()))["at"]
-    known = [at for at in (latest, finished) if at is not None]
-    if not known:
+    newest = told.newest()
+    if newest is None:
         raise UsageError(
             f"{engine.place} holds no events yet: fill it with `vsm export warehouse`, or name your tables in vsm.toml"
         )
-    newest = pd.Timestamp(max(known), unit="us", tz="UTC").as_unit("us")
-    at = newest if now is None else now
+    at = pd.Timestamp(newest, unit="us", tz="UTC").as_unit("us") if now is None else now
     told = _as_of(told, micro(at))
     configured = config.streams or (StreamConfig(name="everything"),)
     parts = tuple(_part(engine, told, one, config, alone=len(configured) == 1) for one in configured)

@@ -11,6 +11,7 @@ import ibis
 from vsm.config import Warehouse
 from vsm.errors import UsageError
 from vsm.warehouse.engine import Engine
+from vsm.warehouse.ranks import first_row
 
 Expr = Any
 TEXT, TIME, NUMBER, TRUTH = "string", "time", "int64", "boolean"
@@ -41,8 +42,9 @@ TABLES: dict[str, dict[str, tuple[str, bool]]] = {
         "remedy": (TEXT, False), "unplanned": (TRUTH, False),
     },
     "flags": {"item": (TEXT, True), "since": (TIME, True), "until": (TIME, False)},
+    "known": {"until": (TIME, True)},
 }  # fmt: skip
-MISSED = ("flags",)  # tables that a company need not have, unless it names them: nothing was ever flagged then
+MISSED = ("flags", "known")  # tables that a company need not have, unless it names them: nothing was ever flagged then
 USUAL: dict[tuple[str, str], Any] = {
     ("events", "event"): "status", ("events", "place"): 0, ("deployments", "production"): True,
     ("deployments", "result"): "success", ("changes", "left_out"): False, ("remedies", "unplanned"): True,
@@ -61,6 +63,21 @@ class Tables:
     item_changes: Expr
     remedies: Expr
     flags: Expr
+    known: Expr
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each has; of what is known, which is no fact, none are counted."""
+        return {name: int(table.count().to_pandas()) for name, table in vars(self).items() if name != "known"}
+
+    def newest(self) -> int | None:
+        """The newest time that any of them tells, as the newest fact is a store's "now"; None where there is none."""
+        told = []
+        for name, table in vars(self).items():
+            for column, (kind, _) in TABLES[name].items():
+                if kind == TIME:
+                    told.append(table.agg(at=table[column].max()))
+        at = first_row(ibis.union(*told).agg(at=lambda rows: rows.at.max()))["at"]
+        return None if at is None else int(at)
 
 
 def tables(engine: Engine, names: Warehouse) -> Tables:

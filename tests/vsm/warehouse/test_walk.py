@@ -9,7 +9,7 @@ from vsm.visits import visits
 from vsm.warehouse.ranks import place
 from vsm.warehouse.walk import walked
 from vsm.workflow import Workflow
-from vsm.working_time import NOT_A_TIME, micros
+from vsm.working_time import NOT_A_TIME, micro, micros
 
 VISITS = ("item", "position", "seq", "queued", "started", "finished", "left", "actor", "team", "before", "kind_in")
 ITEMS = ("item", "state", "done_at", "cancelled_at", "reopened", "first_queued", "first_started", "stage", "stage_since")
@@ -62,3 +62,13 @@ def test_a_time_is_placed_among_edges_as_a_search_places_it(engine, filled) -> N
     found = at.mutate(found=place(at.at, edges)).to_pandas().sort_values("place")
     assert found["found"].tolist() == (np.searchsorted(edges, micros(told["at"]), side="right") - 1).tolist()
     assert found["found"].min() == -1
+
+
+def test_now_is_the_newest_time_that_any_table_tells(engine, filled) -> None:
+    told, later = log(3, 40), pd.Timestamp("2027-05-01 08:00", tz="UTC").as_unit("us")
+    mended = pd.DataFrame({"deployment": ["d"], "opened_at": [later]})
+    assert filled(engine).newest() is None
+    assert filled(engine, events=events(told)).newest() == micro(told["at"].max())
+    assert filled(engine, events=events(told), remedies=mended).newest() == micro(later)
+    tables = filled(engine, events=events(told), known=pd.DataFrame({"until": [told["at"].min(), later]}))
+    assert (tables.newest(), "known" in tables.counts()) == (micro(later), False)
