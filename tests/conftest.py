@@ -32,6 +32,15 @@ def sample_store(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
+def sample_duckdb(sample_store, tmp_path_factory) -> Path:
+    """A DuckDB file that `vsm export warehouse` has filled with the sample. Read only: tests share it, or copy it."""
+    file = tmp_path_factory.mktemp("duckdb") / "sample.duckdb"
+    words = ["--store", sample_store, "--config", str(SAMPLE / "vsm.toml")]
+    assert cli.run(["export", "warehouse", "--engine", f"duckdb://{file}", *words]) == 0
+    return file
+
+
+@pytest.fixture(scope="session")
 def truths() -> dict:
     """What was planted in the sample, from its generator's own books."""
     return json.loads((SAMPLE / "truths.json").read_text())

@@ -1,5 +1,6 @@
 """The dashboard of an engine: the store's numbers wherever they are counted, and a sentence where single items would be."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,10 @@ CHECKOUT = Choice(stream="checkout", team=None, weeks=26, compare=True)
 
 
 @pytest.fixture(scope="module")
-def url(sample_store, tmp_path_factory) -> Iterator[str]:
+def url(sample_duckdb, tmp_path_factory) -> Iterator[str]:
     """A DuckDB file with what the sample's store holds."""
-    told = f"duckdb://{tmp_path_factory.mktemp('engine') / 'sample.duckdb'}"
-    assert cli.run(["export", "warehouse", "--engine", told, "--store", sample_store, "--config", str(SAMPLE)]) == 0
-    yield told
+    file = tmp_path_factory.mktemp("engine") / "sample.duckdb"
+    yield f"duckdb://{shutil.copy(sample_duckdb, file)}"
     flows.held_engine.clear()  # and with it the connection
 
 

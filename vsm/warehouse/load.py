@@ -10,7 +10,9 @@ from vsm.delivery import Deliveries
 from vsm.frames import among
 from vsm.metrics.blocked import flags
 from vsm.metrics.lead_time import excluded
+from vsm.ordered import in_order
 from vsm.pipeline import Flow
+from vsm.warehouse.earlier import earlier
 from vsm.warehouse.engine import Engine
 from vsm.warehouse.tables import NUMBER, PREFIX, TABLES, TEXT, TIME, TRUTH
 
@@ -32,7 +34,7 @@ def frames(flow: Flow) -> dict[str, pd.DataFrame]:
     items = [one.items.assign(stream=one.name) for one in flow.streams]
     texts = [name for name, (kind, _) in TABLES["events"].items() if kind == TEXT]
     logs = [one.log.assign(**{name: one.log[name].astype("str") for name in texts}) for one in flow.streams]
-    events = pd.concat(logs, ignore_index=True)
+    events = in_order(pd.concat([*logs, earlier(flow)], ignore_index=True))
     apart = excluded(linked.changes, flow.config.dora)["id"]
     return {
         "items": pd.concat(items, ignore_index=True),

@@ -116,7 +116,7 @@ def _as_of(told: Tables, now: int) -> Tables:
     return replace(
         told,
         items=then(born(told.items, "created_at"), "in_production_at"),
-        events=told.events.filter(told.events.at <= now),
+        events=told.events.filter((told.events.at <= now) & (told.events.until.isnull() | (told.events.until > now))),
         deployments=born(told.deployments, "finished_at"),
         changes=then(told.changes, "first_review_at", "ready_at", "merged_at"),
         remedies=then(born(told.remedies, "opened_at"), "recovered_at"),

@@ -25,7 +25,7 @@ TABLES: dict[str, dict[str, tuple[str, bool]]] = {
     },
     "events": {
         "item": (TEXT, True), "at": (TIME, True), "place": (NUMBER, False), "event": (TEXT, False), "status": (TEXT, True),
-        "environment": (TEXT, False), "actor": (TEXT, False), "team": (TEXT, False),
+        "environment": (TEXT, False), "actor": (TEXT, False), "team": (TEXT, False), "until": (TIME, False),
     },
     "deployments": {
         "deployment": (TEXT, True), "application": (TEXT, True), "production": (TRUTH, False), "result": (TEXT, False),

@@ -20,11 +20,8 @@ WHERE_FROM = {"store", "sources", "facts", "engine"}
 
 
 @pytest.fixture(scope="module")
-def filled_duckdb(sample_store, tmp_path_factory) -> str:
-    """A DuckDB file that `vsm export warehouse` has filled with the sample."""
-    url = f"duckdb://{tmp_path_factory.mktemp('duckdb') / 'sample.duckdb'}"
-    assert cli.run(["export", "warehouse", "--engine", url, "--store", sample_store, *CONFIG]) == 0
-    return url
+def filled_duckdb(sample_duckdb) -> str:
+    return f"duckdb://{sample_duckdb}"
 
 
 @pytest.fixture(scope="module")
