@@ -22,7 +22,7 @@ ENGINE = "VSM_ENGINE"  # the environment by which `vsm dashboard` hands over its
 STAYS = "Not drawn here: it shows single items, which stay in the engine, or there are none in the window."
 NOT_HERE = (
     "Single items stay in the engine: boards, the paths of items, lists behind a number and charts with a mark for each item "
-    "are not on these pages, and medians are not compared with the period before."
+    "are not on these pages."
 )
 NO_BOARD = "No board here: its cards are single items, which stay in the engine. The charts tell how many are in each stage."
 

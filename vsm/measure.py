@@ -64,7 +64,8 @@ class Measures:
     ``happy_path`` and ``recovery_stream``: the ways of changes and of failed deployments. ``policy``:
     whose way of reading visits cycle times, times in stage and cumulative flow follow. ``definition``:
     whose DORA figures these are, with ``ours`` beside them where they are another tool's; ``delivery``:
-    the frames that they are made of.
+    the frames that they are made of. ``spreads``: by stage and time (wait, work, dwell) the variance of
+    its median, where the visits that tell it are elsewhere.
     """
 
     scope: Scope
@@ -88,6 +89,7 @@ class Measures:
     cumulative: pd.DataFrame | None = None
     constraint: Constraint | None = None
     graph: "nx.DiGraph[str] | None" = None
+    spreads: dict[tuple[str, str], float] = field(default_factory=dict)
     streams: dict[str, "Measures"] = field(default_factory=dict)
     policy: Policy = "vsm"
     _doubtful: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)

@@ -32,7 +32,8 @@ def stage_changes(now: "Measures", before: "Measures") -> pd.DataFrame:
             if was is None:
                 continue
             for number in NUMBERS:
-                new, past = _figure(row, new_visits.get(stage), number), _figure(was, old_visits.get(stage), number)
+                new = _figure(row, new_visits.get(stage), number, now.spreads)
+                past = _figure(was, old_visits.get(stage), number, before.spreads)
                 found = compare(new, past, "p50")
                 values = row[f"{number}_p50"], was[f"{number}_p50"], row[f"{number}_n"], was[f"{number}_n"]
                 rows.append((stage, number, *values, SAID.get(found.verdict, found.verdict)))
@@ -50,9 +51,10 @@ def _left(measures: "Measures") -> dict[Any, pd.DataFrame]:
     return dict(list(visits.groupby("stage")))
 
 
-def _figure(row: dict[str, Any], visits: pd.DataFrame | None, number: str) -> Figure:
-    """A stage's median, as the table has it, with the visits that it is of."""
-    value = row[f"{number}_p50"]
+def _figure(row: dict[str, Any], visits: pd.DataFrame | None, number: str, spreads: dict[tuple[str, str], float]) -> Figure:
+    """A stage's median, as the table has it, with the visits that it is of, or its spread where they are elsewhere."""
+    value, name, spread = row[f"{number}_p50"], f"{row['stage']} {number}", spreads.get((row["stage"], number))
     told = {"item": [], "hours": []} if visits is None else {"item": visits["item"], "hours": hours(visits[number])}
     rows = pd.DataFrame(told).dropna()
-    return Figure(f"{row['stage']} {number}", {"p50": None if pd.isna(value) else float(value)}, len(rows), "hours", "", "", rows)
+    n = len(rows) if spread is None else int(row[f"{number}_n"])
+    return Figure(name, {"p50": None if pd.isna(value) else float(value)}, n, "hours", "", "", rows, spread=spread)

@@ -14,10 +14,17 @@ from dashboard.behind import flows
 from dashboard.data import Choice
 from vsm import cli, config, measure, pipeline, store
 from vsm.errors import UsageError
+from vsm.metrics.compare import compare
+from vsm.stage_changes import stage_changes
 from vsm.warehouse.measured import ABSENT
 
 PAGES = ("overview", "value_stream", "flow", "bottlenecks", "delivery", "forecast", "retro", "data")
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "vsm.toml"
+LEADING = {
+    "lead_time": "p50", "cycle_time": "p50", "throughput": "mean", "work_item_age": "p50", "flow_efficiency": "value",
+    "handoffs_per_item": "mean", "rework": "share", "deployment_frequency": "per_week", "change_lead_time": "p50",
+    "change_fail_rate": "value", "failed_deployment_recovery_time": "p50", "deployment_rework_rate": "value",
+}  # fmt: skip
 CHECKOUT = Choice(stream="checkout", team=None, weeks=26, compare=True)
 
 
@@ -68,6 +75,19 @@ def test_figures_weeks_and_the_constraint_are_those_of_the_store(engine, sample,
     assert expected.constraint is not None
     assert (found.constraint.stage, found.constraint.why) == (expected.constraint.stage, expected.constraint.why)
     assert found.waste.values == expected.waste.values
+
+
+def test_what_clearly_changed_since_the_period_before_is_told_as_from_the_store(engine, sample, stores) -> None:
+    here, past = data.measures(CHECKOUT), data.measures_before(CHECKOUT)
+    with store.opened(stores["sample"], create=False) as told:
+        flow = pipeline.read(store.facts(told), config.load(SAMPLE), here.scope.end)
+    now, before = (measure.measure(flow, scope) for scope in (here.scope, here.scope.before()))
+    for name, value in LEADING.items():
+        expected = compare(now.figures[name], before.figures[name], value)
+        found = compare(here.figures[name], past.figures[name], value)
+        assert (found.verdict, found.rule) == (expected.verdict, expected.rule), name
+        assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high)), name
+    pd.testing.assert_frame_equal(stage_changes(now, before), stage_changes(here, past))
 
 
 def test_what_an_engine_cannot_tell_is_refused_in_a_sentence(engine, sample, capsys) -> None:

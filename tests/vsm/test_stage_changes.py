@@ -30,7 +30,7 @@ def measured(start, **hours):
          "work_n": len(waits), "wip_now": len(stage)}
         for stage, waits in hours.items()
     ]  # fmt: skip
-    return SimpleNamespace(stages=pd.DataFrame(told), visits=visits, scope=Scope(start, start + WEEK))
+    return SimpleNamespace(stages=pd.DataFrame(told), visits=visits, scope=Scope(start, start + WEEK), spreads={})
 
 
 @pytest.mark.parametrize(

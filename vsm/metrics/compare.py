@@ -17,6 +17,7 @@ Verdict = Literal["more", "less", "no clear change", "too few to say", "not comp
 Interval = tuple[float, float]
 WEEKLY = {"per_week": "n", "mean": "items"}  # a series' column, where it has not the name of the value
 MEASURED = {"changes a deployment": "changes"}  # the rows' column that a median is of, by unit, where it is not hours
+BY_ROWS = ("median", "mean", "ratio")  # what has an interval that only the rows tell, or a figure's spread
 MANY = 1000  # from here on the binomial's tail is the normal distribution's
 
 
@@ -53,7 +54,7 @@ def compare(now: Figure, before: Figure, value: str) -> Comparison:
     kind = _kind(now, value)
     if kind is None:
         return Comparison(new, old, difference, "not compared", "a state at one instant has no interval")
-    if AWAY in now.said and (kind == "median" or now.name in ("handoffs_per_item", "flow_efficiency")):
+    if AWAY in now.said and kind in BY_ROWS and None in (now.spread, before.spread):
         return Comparison(new, old, difference, "not compared", f"an interval is told from single items: {now.said[AWAY]}")
     if kind == "count" and "since" in before.said:
         return Comparison(new, old, difference, "not compared", f"the records begin in the period before: {before.said['since']}")
@@ -101,17 +102,29 @@ def _shares(now: Figure, before: Figure) -> Interval:
 
 def _medians(now: Figure, before: Figure) -> Interval:
     """Of the difference of two medians, each with the variance that its order statistics tell (Price and Bonett 2002)."""
-    new, old = (_sorted(figure.rows[MEASURED.get(figure.unit, "hours")]) for figure in (now, before))
-    half = Z95 * math.sqrt(median_variance(new) + median_variance(old))
+    half = Z95 * math.sqrt(_median_variance(now) + _median_variance(before))
     difference = (now.values["p50"] or 0.0) - (before.values["p50"] or 0.0)
     return difference - half, difference + half
 
 
+def _median_variance(figure: Figure) -> float:
+    if figure.spread is not None:
+        return figure.spread
+    return median_variance(_sorted(figure.rows[MEASURED.get(figure.unit, "hours")]))
+
+
 def _means(now: Figure, before: Figure) -> Interval:
     """Of the difference of two means of independent items, each with its own variance (Welch's, by the normal distribution)."""
-    new, old = (figure.rows["handoffs"].dropna().to_numpy(dtype="float64") for figure in (now, before))
-    half = Z95 * math.sqrt(sum(values.var(ddof=1) / len(values) for values in (new, old) if len(values) > 1))
-    return new.mean() - old.mean() - half, new.mean() - old.mean() + half
+    half = Z95 * math.sqrt(_mean_variance(now) + _mean_variance(before))
+    difference = (now.values["mean"] or 0.0) - (before.values["mean"] or 0.0)
+    return difference - half, difference + half
+
+
+def _mean_variance(figure: Figure) -> float:
+    if figure.spread is not None:
+        return figure.spread
+    values = figure.rows["handoffs"].dropna().to_numpy(dtype="float64")
+    return float(values.var(ddof=1) / len(values)) if len(values) > 1 else 0.0
 
 
 def _ratios(now: Figure, before: Figure) -> Interval:
@@ -123,6 +136,8 @@ def _ratios(now: Figure, before: Figure) -> Interval:
 
 def _ratio_variance(figure: Figure) -> float:
     """Of work ÷ (wait + work): what each item's work is off the common share of its time."""
+    if figure.spread is not None:
+        return figure.spread
     work, time = figure.rows["work"].to_numpy("float64"), (figure.rows["wait"] + figure.rows["work"]).to_numpy("float64")
     if len(work) < 2 or not time.sum():
         return math.inf
@@ -148,9 +163,18 @@ def median_variance(values: Floats) -> float:
     n = len(values)
     if n < FEW:
         return math.inf
-    rank = max(round((n + 1) / 2 - math.sqrt(n)), 1)
-    apart = float(values[n - rank] - values[rank - 1])
-    return (apart / (2 * _deviations(rank, n))) ** 2
+    rank = around(n)
+    return variance_of(float(values[n - rank] - values[rank - 1]), n)
+
+
+def around(n: int) -> int:
+    """The rank of the lower of the two values around the median of n that tell its variance; the other is as far from the end."""
+    return max(round((n + 1) / 2 - math.sqrt(n)), 1)
+
+
+def variance_of(apart: float, n: int) -> float:
+    """The variance of the median of n values, by how far apart the two of `around` are; infinite below five."""
+    return math.inf if n < FEW else (apart / (2 * _deviations(around(n), n))) ** 2
 
 
 def _deviations(rank: int, n: int) -> float:

@@ -23,11 +23,15 @@ def no_rows() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Number:
-    """A number and its n. ``values``: durations in hours, rates as fractions, None where there is no data."""
+    """A number and its n. ``values``: durations in hours, rates as fractions, None where there is no data.
+
+    ``spread``: the variance of the leading value, where it is told without the rows (`vsm.metrics.compare`).
+    """
 
     name: str
     values: dict[str, float | None]
     n: int
+    spread: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

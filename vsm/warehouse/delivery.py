@@ -13,7 +13,7 @@ from vsm.metrics.cumulative import days_of
 from vsm.metrics.figure import Number, wilson
 from vsm.metrics.lead_time import ENDS, PARTS, STARTS
 from vsm.scope import Scope
-from vsm.warehouse.ranks import count, in_hours, place, plain, ranked
+from vsm.warehouse.ranks import count, in_hours, place, plain, ranked, varies
 from vsm.warehouse.stays import Window
 from vsm.warehouse.tables import Tables
 
@@ -162,11 +162,12 @@ def _five(row: ROW, lead: ROW, mended: ROW, scope: Scope, with_runs: bool) -> di
     spans = {name: in_hours(lead.get(name)) for name in ("p50", "p85", "p95")}
     often = {"per_week": n / scope.weeks if known else None, "days": float(row["days"]) if known else None}
     recovery = {"p50": in_hours(mended.get("p50")), "p85": in_hours(mended.get("p85")), "open": float(row["still"]) if n else None}
+    leads, repairs = int(lead.get("n") or 0), int(mended.get("n") or 0)
     found = (
         Number("deployment_frequency", often, n),
-        Number("change_lead_time", spans, int(lead.get("n") or 0)),
+        Number("change_lead_time", spans, leads, spread=varies(lead.get("apart"), leads)),
         _share("change_fail_rate", "failed", int(row["failed"]) + runs, n + runs),
-        Number("failed_deployment_recovery_time", recovery, int(mended.get("n") or 0)),
+        Number("failed_deployment_recovery_time", recovery, repairs, spread=varies(mended.get("apart"), repairs)),
         _share("deployment_rework_rate", "unplanned", int(row["unplanned"]), n),
     )
     return {one.name: one for one in found}

@@ -1,5 +1,6 @@
 """Flow from an engine: the numbers of `vsm.metrics.flow` and the days of `vsm.metrics.cumulative`, worked out where items are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,7 @@ import pandas as pd
 from vsm.metrics.cumulative import CANCELLED, DONE, days_of
 from vsm.metrics.figure import Number
 from vsm.scope import Scope, weeks
-from vsm.warehouse.ranks import count, first_row, in_hours, least, number, place, ranked, whole
+from vsm.warehouse.ranks import count, first_row, in_hours, least, number, place, ranked, varies, whole
 from vsm.warehouse.stays import Window
 from vsm.working_time import HOUR, micro, micros
 
@@ -23,15 +24,11 @@ Expr = Any
 ENDS = {"production": "in_production_at", "done": "done_at"}
 
 
-def times(rows: Expr, value: str, *shares: int) -> dict[str, float | None]:
-    """Percentiles of a column of microseconds, in hours, and n."""
+def times(name: str, rows: Expr, value: str, *shares: int) -> Number:
+    """Percentiles of a column of microseconds, in hours."""
     row = first_row(ranked(rows, value, shares))
-    return {**{f"p{share}": in_hours(row[f"p{share}"]) for share in shares}, "n": int(row["n"])}
-
-
-def _number(name: str, told: dict[str, float | None]) -> Number:
-    n = int(told.pop("n") or 0)
-    return Number(name, told, n)
+    n = int(row["n"])
+    return Number(name, {f"p{share}": in_hours(row[f"p{share}"]) for share in shares}, n, spread=varies(row["apart"], n))
 
 
 def lead_time(items: Expr, window: Window, end: Literal["production", "done"]) -> Number:
@@ -39,14 +36,14 @@ def lead_time(items: Expr, window: Window, end: Literal["production", "done"]) -
     at = items[ENDS[end]]
     dropped = items.cancelled_at.notnull() & items.done_at.isnull()
     rows = items.mutate(vsm_hours=at - items.created_at).filter(window.holds(at) & ~dropped & (items.created_at <= at))
-    return _number("lead_time", times(rows, "vsm_hours", 50, 85, 95))
+    return times("lead_time", rows, "vsm_hours", 50, 85, 95)
 
 
 def cycle_time(items: Expr, window: Window) -> Number:
     """From first active work to final done."""
     rows = items.mutate(vsm_hours=items.done_at - items.first_started)
     rows = rows.filter(window.holds(items.done_at) & (items.first_started <= items.done_at))
-    return _number("cycle_time", times(rows, "vsm_hours", 50, 85, 95))
+    return times("cycle_time", rows, "vsm_hours", 50, 85, 95)
 
 
 def work_item_age(items: Expr, window: Window) -> Number:
@@ -56,7 +53,7 @@ def work_item_age(items: Expr, window: Window) -> Number:
     )
     rows = items.mutate(vsm_hours=window.end - items.first_queued)
     rows = rows.filter((items.first_queued <= window.end) & ((items.state == "in progress") | later))
-    return _number("work_item_age", times(rows, "vsm_hours", 50, 85))
+    return times("work_item_age", rows, "vsm_hours", 50, 85)
 
 
 def throughput(items: Expr, scope: Scope) -> Number:
@@ -78,10 +75,10 @@ def finished_by_week(items: Expr, scope: Scope, zone: ZoneInfo, back: int = 0) -
     return every.assign(items=np.array([counts.get(number_, 0) for number_ in range(len(every))], dtype="int64"))
 
 
-def first_done(items: Expr) -> int | None:
-    """When the first item was done that is known of."""
-    found = first_row(items.agg(first=items.done_at.min()))["first"]
-    return None if found is None else int(found)
+def first(rows: Expr, at: str) -> pd.Timestamp | None:
+    """The first of a column of times; None of none."""
+    found = first_row(rows.agg(first=rows[at].min()))["first"]
+    return None if found is None else pd.Timestamp(int(found), unit="us", tz="UTC").as_unit("us")
 
 
 def wip(visits: Expr, scope: Scope) -> Number:
@@ -112,9 +109,16 @@ def flow_efficiency(visits: Expr, items: Expr, window: Window) -> Number:
         both=count(mine.known & mine.work.notnull()), work=work.cast("float64").sum(), time=time.cast("float64").sum()
     )
     sums = sums.filter(sums.both > 0)
-    row = first_row(sums.agg(n=sums.count(), work=sums.work.sum(), time=sums.time.sum()))
-    spent, time_ = number(row["work"]), number(row["time"])
-    return Number("flow_efficiency", {"value": spent / time_ if time_ else None}, row["n"])
+    sums = sums.mutate(**{name: sums[name] / HOUR for name in ("work", "time")})
+    products = {"both": sums.work * sums.time, "works": sums.work * sums.work, "times": sums.time * sums.time}
+    added = {name: told.sum() for name, told in ({"work": sums.work, "time": sums.time} | products).items()}
+    row = first_row(sums.agg(n=sums.count(), **added))
+    n, (spent, time_, both, works, times_) = int(row["n"]), (number(row[name]) for name in added)
+    share = spent / time_ if time_ else None
+    # What each item's work is off the common share of its time, squared and added up.
+    off = max(works - 2 * (share or 0.0) * both + (share or 0.0) ** 2 * times_, 0.0)
+    spread = math.inf if n < 2 or not time_ else off * n / (n - 1) / time_**2
+    return Number("flow_efficiency", {"value": share}, n, spread=spread)
 
 
 def distribution(items: Expr, window: Window) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import ibis
 import pandas as pd
@@ -177,7 +178,7 @@ def _scoped(one: Part, scope: Scope) -> Part:
 def _stream(told: Warehouse, one: Part, scope: Scope, visits: Samples, every: bool) -> Measures:
     """The measures of one stream, with what needs its map of stages."""
     line, zone, window = one.workflow.stages, told.config.zone, stays.Window.of(scope)
-    by_stage = stays.stages(one.visits, line, scope, told.config.calendar, zone, told.engine.keep)
+    by_stage, spreads = _apart(stays.stages(one.visits, line, scope, told.config.calendar, zone, told.engine.keep))
     steps = told.engine.keep(moves.steps(one.visits, one.items))
     moved, back = moves.moves(steps, line, window), moves.rework(steps, one.items, line, window)
     whole = _measures(told, [one], scope, steps, back, every)
@@ -186,6 +187,7 @@ def _stream(told: Warehouse, one: Part, scope: Scope, visits: Samples, every: bo
         whole,
         workflow=one.workflow,
         stages=by_stage,
+        spreads=spreads,
         moves=moved,
         accurate=back.accurate,
         loops=moves.loops(steps, line, window),
@@ -196,6 +198,13 @@ def _stream(told: Warehouse, one: Part, scope: Scope, visits: Samples, every: bo
         _moved=told_singly.moved,
         _wasted=told_singly.waste,
     )
+
+
+def _apart(by_stage: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, str], float]]:
+    """The table of stages, and by stage and time (wait, work) the variance of its median."""
+    columns = {name: f"{name}_spread" for name in stays.LENGTHS}
+    spreads = {(row["stage"], name): float(row[of]) for row in by_stage.to_dict("records") for name, of in columns.items()}
+    return by_stage.drop(columns=list(columns.values())), spreads
 
 
 def _union(tables_: list[Expr]) -> Expr:
@@ -214,22 +223,32 @@ def _measures(
     hands = moves.handoffs(steps, items, window)
     end: Literal["production", "done"] = "production" if any(one.deploys for one in chosen) else "done"
     shipped = _shipped(told, chosen, items, scope, every)
+    first_done, first_run = flow.first(items, "done_at"), flow.first(shipped.runs, "at")
+    began = {
+        "throughput": _since(first_done, scope, zone, "finished item"),
+        "deployment_frequency": {}
+        if first_run is None or first_run > scope.end
+        else _since(first_run, scope, zone, "production deployment"),
+    }
     found = {
         "lead_time": (flow.lead_time(items, window, end), {"start": "created", "end": end}),
         "cycle_time": (flow.cycle_time(items, window), {"start": "first work", "end": "done"}),
-        "throughput": (flow.throughput(items, scope), {}),
+        "throughput": (flow.throughput(items, scope), began["throughput"]),
         "wip": (flow.wip(visits, scope), {}),
         "work_item_age": (flow.work_item_age(items, window), {"start": "first stage entered", "end": "now"}),
         "flow_efficiency": (flow.flow_efficiency(visits, items, window), {}),
-        "handoffs_per_item": (Number("handoffs_per_item", {"mean": hands.mean, "moves_known": hands.moves_known}, hands.n), {}),
+        "handoffs_per_item": (
+            Number("handoffs_per_item", {"mean": hands.mean, "moves_known": hands.moves_known}, hands.n, spread=hands.spread),
+            {},
+        ),
         "rework": (_sent_back(back), {}),
-        **{name: (number, {}) for name, number in shipped.numbers(scope, zone).items()},
+        **{name: (number, began.get(name, {})) for name, number in shipped.numbers(scope, zone).items()},
     }
     weekly = {"throughput": flow.finished_by_week(items, scope, zone)} | by_week(shipped, scope, zone)
     base = _base(told, chosen, scope)
     figures = {name: _figure(base.figures[name], number, said, weekly.get(name)) for name, (number, said) in found.items()}
     figures |= {name: replace(base.figures[name], rule="", series=None, said={"why": ROWS, AWAY: ROWS}) for name in ABSENT}
-    figures |= {"finished_in_12_weeks": _promised(items, scope, told)}
+    figures |= {"finished_in_12_weeks": _promised(items, scope, told, first_done)}
     teams = hands.between_teams.reindex(columns=base.between_teams.columns).fillna({"wait_n": 0, "kept_n": 0})
     return replace(
         base, figures=base.figures | figures, distribution=flow.distribution(items, window),
@@ -248,7 +267,8 @@ ABSENT = (
 def _figure(base: Figure, number: Number, said: dict[str, str], series: pd.DataFrame | None = None) -> Figure:
     """A figure of nothing with a number of the engine; its rows stayed where they are."""
     values, told = base.values | number.values, said | {AWAY: ROWS}
-    return replace(base, values=values, n=number.n, of=None, rule="counted in the engine", series=series, said=told)
+    rule = "counted in the engine"
+    return replace(base, values=values, n=number.n, of=None, rule=rule, series=series, said=told, spread=number.spread)
 
 
 def _base(told: Warehouse, chosen: list[Part], scope: Scope) -> Measures:
@@ -269,15 +289,20 @@ def _sent_back(back: moves.Rework) -> Number:
     return Number("rework", values, n)
 
 
-def _promised(items: Expr, scope: Scope, told: Warehouse) -> Figure:
+def _since(first: pd.Timestamp | None, scope: Scope, zone: ZoneInfo, what: str) -> dict[str, str]:
+    """Since when something is known, where that is later than the window's start: a count is not compared with such a window."""
+    if first is None or first <= scope.start:
+        return {}
+    return {"since": f"the first {what} known is of {first.tz_convert(zone).date()}"}
+
+
+def _promised(items: Expr, scope: Scope, told: Warehouse, first: pd.Timestamp | None) -> Figure:
     """What the coming weeks finish, from the counts of the past weeks: each item of a week as if it were done as it began."""
     zone = told.config.zone
-    first = flow.first_done(items)
     if first is None:
         weekly = pd.DataFrame({"done_at": pd.Series(dtype="datetime64[us, UTC]")})
     else:
-        since = pd.Timestamp(first, unit="us", tz="UTC").as_unit("us")
-        counts = flow.finished_by_week(items, replace(scope, start=min(since, scope.end)), zone)
+        counts = flow.finished_by_week(items, replace(scope, start=min(first, scope.end)), zone)
         starts = counts["week"].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
         weekly = pd.DataFrame({"done_at": starts.repeat(counts["items"]).reset_index(drop=True)})
     return forecast.finished_in(weekly, scope, zone)

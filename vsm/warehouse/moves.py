@@ -8,7 +8,7 @@ import ibis
 import pandas as pd
 
 from vsm.metrics.rework import main_path, rolled
-from vsm.warehouse.ranks import count, first_row, in_hours, ranked
+from vsm.warehouse.ranks import count, first_row, in_hours, number, ranked
 from vsm.warehouse.stays import Window
 
 if TYPE_CHECKING:
@@ -159,10 +159,14 @@ def loops(told: Expr, line: "Sequence[Stage]", window: Window) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Hands:
-    """How often finished items change hands, and between which teams. Who hands to whom stays where it is: nobody is named here."""
+    """How often finished items change hands, and between which teams. Who hands to whom stays where it is: nobody is named here.
+
+    ``spread``: the variance of the mean.
+    """
 
     n: int
     mean: float | None
+    spread: float
     moves_known: float | None
     between_teams: pd.DataFrame
 
@@ -173,11 +177,15 @@ def handoffs(told: Expr, items: Expr, window: Window) -> Hands:
     changed, known = mine.person_changed | mine.team_changed, mine.people_known | mine.teams_known
     sums = mine.group_by("item").agg(changed=count(changed), known=count(known), moves=count(mine.moved))
     counted = sums.filter((sums.moves == 0) | (sums.known > 0))
-    row = first_row(counted.agg(n=counted.count(), mean=counted.changed.cast("float64").mean()))
+    times = counted.changed.cast("float64")
+    row = first_row(counted.agg(n=counted.count(), mean=times.mean(), squares=(times * times).sum()))
+    n, spread = int(row["n"]), 0.0
+    if n > 1:
+        spread = max(number(row["squares"]) - n * float(row["mean"]) ** 2, 0.0) / (n - 1) / n
     every = first_row(sums.agg(moves=sums.moves.sum().cast("int64"), known=sums.known.sum().cast("int64")))
     teams = mine.filter(mine.team_changed)
     pairs = teams.group_by(["team_before", "team"]).agg(n=teams.count()).to_pandas()
     pairs = pairs.rename(columns={"team_before": "from", "team": "to"}).astype({"from": "str", "to": "str", "n": "int64"})
     pairs = pairs.sort_values(["n", "from", "to"], ascending=[False, True, True], ignore_index=True)
     share = every["known"] / every["moves"] if every["moves"] else None
-    return Hands(row["n"], row["mean"], share, pairs)
+    return Hands(n, row["mean"], spread, share, pairs)

@@ -7,16 +7,18 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from vsm.metrics.compare import variance_of
 from vsm.working_time import HOUR
 
 Expr = Any
 NEVER = (1 << 63) - 1
 
 
-def ranked(table: Expr, value: str, shares: Sequence[int], by: Sequence[str] = (), **more: Expr) -> Expr:
-    """Of each group n, the mean and the nearest ranks (p50 …) of a column's known values, and what else is asked of these rows.
+def ranked(table: Expr, value: str, shares: Sequence[int], by: Sequence[str] = ()) -> Expr:
+    """Of each group n, the mean and the nearest ranks (p50 …) of a column's known values; ``apart``: what the median varies by.
 
     The nearest rank of p % of n values is the (p × n ÷ 100, rounded up)th: whole numbers, so that no engine rounds it otherwise.
+    `apart` is the distance of the two values around the median that `vsm.metrics.compare` tells its variance by.
     """
     rows = table.filter(table[value].notnull())
     window = ibis.window(group_by=[rows[name] for name in by])
@@ -28,8 +30,25 @@ def ranked(table: Expr, value: str, shares: Sequence[int], by: Sequence[str] = (
         return rows[value].max(where=rows.vsm_turn == place)
 
     numbers = {"n": rows.count(), "mean": rows[value].cast("float64").mean()}
-    numbers |= {f"p{share}": rank(share) for share in shares} | more
+    low = _around(rows.vsm_n)
+    ends = [rows[value].max(where=rows.vsm_turn == place) for place in (low, rows.vsm_n + 1 - low)]
+    numbers |= {f"p{share}": rank(share) for share in shares} | {"apart": ends[1] - ends[0]}
     return rows.group_by(list(by)).agg(**numbers) if by else rows.agg(**numbers)
+
+
+def _around(n: Expr) -> Expr:
+    """`vsm.metrics.compare.around`, its half rounded to the even number by ourselves: engines differ in that."""
+    told = (n + 1).cast("float64") / 2 - n.cast("float64").sqrt()
+    down = told.floor()
+    over = told - down
+    odd = down / 2 != (down / 2).floor()
+    up = (over > 0.5) | ((over == 0.5) & odd)
+    return ibis.greatest(down.cast("int64") + whole(up), ibis.literal(1, "int64"))
+
+
+def varies(apart: Any, n: int) -> float:
+    """The variance in hours of a median of microseconds, by its `apart`."""
+    return variance_of(in_hours(apart) or 0.0, n)
 
 
 def first_row(table: Expr) -> dict[str, Any]:

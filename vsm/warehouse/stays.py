@@ -12,7 +12,7 @@ import pandas as pd
 from vsm.config import Calendar
 from vsm.metrics.stages import OVERTAKEN, _queues, _works, shows_queue
 from vsm.scope import Scope
-from vsm.warehouse.ranks import NEVER, count, in_hours, number, ranked
+from vsm.warehouse.ranks import NEVER, count, in_hours, number, ranked, varies
 from vsm.working_time import HOUR, micro, worked, working_days
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _among(position: Expr, sides: Sequence[bool]) -> Expr:
 def stages(
     visits: Expr, line: "Sequence[Stage]", scope: Scope, calendar: Calendar | None, zone: ZoneInfo, keep: Any = lambda table: table
 ) -> pd.DataFrame:
-    """The table of `vsm.metrics.stages.stages`, a row a stage, from visits that are `split`."""
+    """The table of `vsm.metrics.stages.stages`, a row a stage, from visits that are `split`; and the variance of each median."""
     window = Window.of(scope)
     works = _among(visits.position, _works(line))
     gone, now, arrived = window.holds(visits.left), window.inside(visits), window.holds(visits.queued)
@@ -124,7 +124,9 @@ def _lengths(gone: Expr, name: str, size: int) -> dict[str, Any]:
         f"{name}_{what}": np.array([in_hours(told.get(place, {}).get(what)) for place in range(size)], dtype="float64")
         for what in ("p50", "p85", "mean")
     }
-    return columns | {f"{name}_n": np.array([int(told.get(place, {}).get("n", 0)) for place in range(size)], dtype="int64")}
+    counts = [int(told.get(place, {}).get("n", 0)) for place in range(size)]
+    spreads = [varies(told.get(place, {}).get("apart"), n) for place, n in enumerate(counts)]
+    return columns | {f"{name}_n": np.array(counts, dtype="int64"), f"{name}_spread": np.array(spreads, dtype="float64")}
 
 
 def _over_limit(visits: Expr, line: "Sequence[Stage]", window: Window, seen: bool) -> Any:

@@ -15,6 +15,7 @@ from vsm.lever import lever
 from vsm.metrics import constraint, cumulative, handoffs, rework, waste
 from vsm.metrics import flow as figures
 from vsm.metrics import stages as in_stage
+from vsm.metrics.compare import around, compare
 from vsm.metrics.figure import Figure, Number, nearest_rank
 from vsm.scope import Scope
 from vsm.visits import Path, visits
@@ -89,6 +90,13 @@ def equal(expected: Figure, found: Number) -> None:
     assert [near(value) for value in found.values.values()] == [near(expected.values[name]) for name in found.values]
 
 
+def compared(expected: Figure, found: Number, value: str) -> None:
+    """A figure compared with itself: its interval from the rows, and from the variance that an engine tells."""
+    there, here = compare(expected, expected, value), replace(expected, rows=expected.rows.head(0), spread=found.spread)
+    told = compare(here, here, value)
+    assert (told.verdict, near(told.low), near(told.high)) == (there.verdict, near(there.low), near(there.high))
+
+
 def near(value: float | None) -> str:
     """A number to nine digits; None as it is."""
     return "None" if value is None else f"{value:.9g}"
@@ -121,16 +129,22 @@ def test_figures(both, scope: Scope) -> None:
     window = stays.Window.of(scope)
     for end in ("production", "done"):
         equal(figures.lead_time(path.items, scope, end), flow.lead_time(found.items, window, end))
-    equal(figures.cycle_time(path.items, scope), flow.cycle_time(found.items, window))
     equal(figures.throughput(path.items, scope, VIENNA), flow.throughput(found.items, scope))
+    for there, here, leading in (
+        (figures.cycle_time(path.items, scope), flow.cycle_time(found.items, window), "p50"),
+        (figures.work_item_age(path.items, scope), flow.work_item_age(found.items, window), "p50"),
+        (figures.flow_efficiency(path.visits, path.items, scope), flow.flow_efficiency(found.visits, found.items, window), "value"),
+    ):
+        equal(there, here)
+        compared(there, here, leading)
     equal(figures.wip(path.visits, path.items, scope), flow.wip(found.visits, scope))
-    equal(figures.work_item_age(path.items, scope), flow.work_item_age(found.items, window))
-    equal(figures.flow_efficiency(path.visits, path.items, scope), flow.flow_efficiency(found.visits, found.items, window))
     same(figures.throughput(path.items, scope, VIENNA).series, flow.finished_by_week(found.items, scope, VIENNA))
     same(figures.distribution(path.items, scope), flow.distribution(found.items, window))
     hands, steps = handoffs.handoffs(path.visits, path.items, scope), moves.steps(found.visits, found.items)
     told = moves.handoffs(steps, found.items, window)
-    equal(hands.per_item, Number("handoffs_per_item", {"mean": told.mean, "moves_known": told.moves_known}, told.n))
+    number = Number("handoffs_per_item", {"mean": told.mean, "moves_known": told.moves_known}, told.n, spread=told.spread)
+    equal(hands.per_item, number)
+    compared(hands.per_item, number, "mean")
     same(hands.between_teams[["from", "to", "n"]], told.between_teams)
 
 
@@ -181,8 +195,9 @@ def test_the_log_holds_what_goes_wrong(both) -> None:
 def test_a_percentile_is_the_nearest_rank_whatever_the_number_of_values(engine, filled) -> None:
     told = log(9, 60).head(230)
     rows = filled(engine, events=events(told)).events
-    for count in (1, 2, 3, 19, 20, 21, 100, 230):
+    for count in (1, 2, 3, 16, 19, 20, 21, 64, 100, 230):  # of 16, 64 and 100 the rank is half of an odd number
         values = list(range(1000, 1000 + 7 * count, 7))
         some = rows.filter(rows.place < count).mutate(value=1000 + rows.place * 7)
         row = ranked(some, "value", (50, 85, 95)).to_pandas().iloc[0]
         assert [row["p50"], row["p85"], row["p95"]] == [nearest_rank(values, share) for share in (0.5, 0.85, 0.95)]
+        assert row["apart"] == values[count - around(count)] - values[around(count) - 1]
