@@ -35,6 +35,7 @@ LONGEST = 600  # characters of a key made of several parts; PostgreSQL's indexes
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between attempts while the server is away: a minute
 # The server ends or begins, or two writers were in each other's way: what was tried is as if it had never been.
 PASSING = {"57P01", "57P02", "57P03", "40P01", "40001", "25P03", "08000", "08003", "08006"}
+FULL = ("No space left on device", "File too large", "Disk quota exceeded")  # how the server's system says that a disk is full
 DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
 ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}  # the first one first
 
@@ -77,9 +78,11 @@ def _connected(connection: Any, _record: Any) -> None:
 
 
 def _shortened(error: BaseException) -> None:
-    """Only what went wrong is told on: the lines below it may have the values of a row."""
-    if isinstance(error, psycopg.Error) and error.args and "connection" not in str(error):
-        error.args = (str(error).partition("\n")[0],)
+    """Only what went wrong is told on, as one line: the lines below it may have the values of a row."""
+    if isinstance(error, psycopg.Error) and error.args:
+        said = str(error)  # of a connection it is the driver's own words, which have no row in them
+        said = " ".join(said.split()) if "connection" in said else said.partition("\n")[0]
+        error.args = (f"{said}: make room on the server's disk" if said.endswith(FULL) else said,)
 
 
 def conninfo(engine: Engine) -> str:

@@ -48,7 +48,7 @@ def programs() -> Path:
 class Postgres:
     """The server: on a socket without a password, on the loopback with one."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, *made: str) -> None:
         self._settings = SETTINGS | dict(settings or {})
         self.folder = Path(tempfile.mkdtemp(prefix="vsm-postgres-"))
         self.port, self._names, self._idle = free_port(), count(), list[str]()
@@ -61,7 +61,7 @@ class Postgres:
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         told = ["--auth=scram-sha-256", "--auth-local=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]
-        self._run("initdb", f"--pgdata={self._data}", f"--pwfile={secret}", "--no-sync", "--no-instructions", *told)
+        self._run("initdb", f"--pgdata={self._data}", f"--pwfile={secret}", "--no-sync", "--no-instructions", *told, *made)
         self.start()
 
     def _reachable(self, folder: Path) -> Path:
@@ -108,6 +108,17 @@ class Postgres:
         """End it: SIGQUIT at once, as a crash would; SIGINT once its connections are cut."""
         self._process.send_signal(how)
         self._process.wait(30)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not given up by itself."""
+        return self._process.poll() is None
+
+    def limit_files(self, most: int | None) -> None:
+        """Let no session that begins from now on write a file beyond so many bytes: what a full disk is to it. None: any size."""
+        told = "unlimited" if most is None else str(most)
+        call = ["prlimit", f"--pid={self._process.pid}", f"--fsize={told}:"]
+        subprocess.run(call, check=True, **self._user)  # as the server's own user, who needs no capability for it
 
     def close(self) -> None:
         """End it, and remove what it kept."""
