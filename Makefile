@@ -35,6 +35,7 @@ peers: $(NODE_MODULES)/peers.stamp $(PEERS)/recorded/peers.stamp  ## other peopl
 	@command -v java >/dev/null || .ci/packages default-jre-headless || test -z "$$CI"
 	@command -v soffice >/dev/null || .ci/packages libreoffice-impress || test -z "$$CI"
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || .ci/packages nginx-light || test -z "$$CI"
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || .ci/packages pgbouncer || test -z "$$CI"
 	@command -v prometheus >/dev/null || .ci/packages prometheus || test -z "$$CI"
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || .ci/packages libfaketime || test -z "$$CI"
 

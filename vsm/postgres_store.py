@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from vsm.errors import StoreError
 from vsm.models import TABLES, Fact, columns, shape, uid, uids
 from vsm.rows import Shape, written
+from vsm.sqlite_store import VERSION
 
 T = TypeVar("T")
 # How a session of ours is: none waits for ever for another, and one that died with its machine is found out.
@@ -58,23 +59,34 @@ def engine(url: URL) -> Engine:
     made = sa.create_engine(
         url,
         hide_parameters=True,  # parameters in an error message would carry keys and names into logs
-        connect_args=told,
+        # Nothing is prepared: behind a pool of transactions the next one may be in another session of the server.
+        connect_args={**told, "prepare_threshold": None},
         pool_pre_ping=True,  # the server may have been started anew since
         isolation_level="REPEATABLE READ",  # who reads sees one state until it ends; `vsm.store.writing` says otherwise
         use_native_hstore=False,  # one question less for each connection
     )
     event.listen(made, "connect", _connected)
+    event.listen(made, "begin", _begins)
     event.listen(made, "handle_error", lambda context: _shortened(context.original_exception))
     weakref.finalize(made, made.pool.dispose)  # whoever forgets a store leaves no session behind
     return made
 
 
 def _connected(connection: Any, _record: Any) -> None:
-    options = connection.info.get_parameters().get("options", "")
-    settings = "; ".join(f"SET {name} TO '{value}'" for name, value in SESSION.items() if f"{name}=" not in options)
     connection.autocommit = True
-    connection.execute(settings)
+    connection.execute(_settings(connection, "SET"))
     connection.autocommit = False
+
+
+def _begins(connection: Connection) -> None:
+    """A writer says it again: behind a pool of transactions the session is none of ours."""
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(_settings(connection.connection.dbapi_connection, "SET LOCAL"))
+
+
+def _settings(connection: Any, how: str) -> str:
+    options = connection.info.get_parameters().get("options", "")
+    return "; ".join(f"{how} {name} TO '{value}'" for name, value in SESSION.items() if f"{name}=" not in options)
 
 
 def _shortened(error: BaseException) -> None:
@@ -153,25 +165,35 @@ def alone(engine: Engine, source: str) -> Iterator[None]:
     finally:
         connection = held.pop(source)
         if connection is not None:
-            with suppress(DBAPIError):  # a session that has ended has let go of it
-                connection.scalar(sa.text("SELECT pg_advisory_unlock_all()"))
-            connection.close()
+            _let_go(connection)
+
+
+def _let_go(connection: Connection) -> None:
+    """The end of its transaction is the end of its locks; a session that has ended has let go of them."""
+    with suppress(DBAPIError):
+        connection.rollback()
+    connection.close()
 
 
 def _taken(engine: Engine, source: str) -> Connection:
-    """A connection that holds the lock of a source. Raises StoreError where another program holds it."""
-    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    """A connection whose transaction holds the lock of a source. Raises StoreError where another program holds it.
+
+    A transaction and not a session, so that it holds behind a pool of transactions, too. One that reads nothing keeps nobody
+    from cleaning up, however long it lasts.
+    """
+    connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
     try:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout TO 0")
         schema = connection.scalar(sa.text("SELECT current_schema()"))
         asked = {"lock": _number(f"harvest of {source} in {schema}")}
-        if connection.scalar(sa.text("SELECT pg_try_advisory_lock(:lock)"), asked):
+        if connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:lock)"), asked):
             return connection
         since = "SELECT max(started_at) FROM harvests WHERE source = :source AND status = 'running'"
         at = connection.scalar(sa.text(since), {"source": source})
     except BaseException:
-        connection.close()
+        _let_go(connection)
         raise
-    connection.close()
+    _let_go(connection)
     when = f" since {at:%Y-%m-%d %H:%M} UTC" if at is not None else ""
     raise StoreError(f"another harvest of it runs{when}, perhaps on another machine: wait for its end")
 
@@ -183,8 +205,7 @@ def _take_again(engine: Engine) -> None:
             if connection is not None and connection.scalar(sa.text("SELECT 1")):
                 continue
         if connection is not None:
-            with suppress(DBAPIError):
-                connection.close()
+            _let_go(connection)
         _HELD[engine][source] = None
         _HELD[engine][source] = _taken(engine, source)
 
@@ -282,7 +303,7 @@ def _merged(fact: type[Fact], names: tuple[str, ...], fill: bool) -> str:
     from vsm.store import table_of, upserted
 
     target = table_of(fact)
-    stage = sa.table(f"new_{target.name}", *(sa.column(column.name, column.type) for column in target.columns))
+    stage = sa.table(_new(target.name), *(sa.column(column.name, column.type) for column in target.columns))
     # In the order of the key: so two writers do not wait for each other crosswise, and neighbours come to one page of the index.
     ordered = sa.select(*(stage.c[name] for name in names)).order_by(*in_order(stage, target))
     insert = postgresql.insert(target).from_select(names, ordered, include_defaults=False)
@@ -295,15 +316,20 @@ def in_order(of: Any, table: sa.Table) -> list[Any]:
     return [key.collate("C") if is_text else key for key, is_text in keys]
 
 
+def _new(name: str) -> str:
+    """The session's table before a table; a pool's session may outlive a version of the schema."""
+    return f"new_{VERSION}_{name}"
+
+
 def _made(name: str) -> str:
     # The names are the schema's own. What an earlier page of the same transaction left there goes.
-    made = f"CREATE TEMP TABLE IF NOT EXISTS new_{name} (LIKE {name}) ON COMMIT DELETE ROWS"
-    return f"{made}; DELETE FROM new_{name}"  # noqa: S608
+    made = f"CREATE TEMP TABLE IF NOT EXISTS {_new(name)} (LIKE {name}) ON COMMIT DELETE ROWS"
+    return f"{made}; DELETE FROM {_new(name)}"  # noqa: S608
 
 
 def _copied(name: str, names: tuple[str, ...]) -> str:
     columns = ", ".join(f'"{column}"' for column in names)
-    return f"COPY new_{name} ({columns}) FROM STDIN"
+    return f"COPY {_new(name)} ({columns}) FROM STDIN"
 
 
 def _block(told: Mapping[str, Sequence[Any]]) -> str:
