@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from try_runbook import known_here, mirror
 
 PYTHON, POSTGRES = "docker.io/library/python:3.13-slim", "docker.io/library/postgres:17"
 CLONE_NEWNS = 0x20000
+NOT_ITS_OWN = re.compile(r'^time=".*" level=.*\n', re.M)  # what podman says where no systemd runs its checks of health
 # What docker's image of PostgreSQL does with the variables that compose.yaml gives it.
 DATABASE = r"""#!/bin/sh
 set -eu
@@ -61,7 +63,7 @@ class Containers:
         assert found, "no podman here"
         (folder / "bin/podman").write_text(
             f"#!/bin/sh\nexport CONTAINERS_CONF={folder}/containers.conf\n"
-            '[ "$1" = build ] && shift && set -- build --isolation=chroot "$@"\n'
+            '[ "$1" = build ] && shift && set -- build --isolation=chroot --network=host --format=docker "$@"\n'
             f'exec {found} --root {folder}/store --runroot {folder}/run "$@"\n'
         )
         (folder / "bin/podman").chmod(0o755)
@@ -87,7 +89,7 @@ class Containers:
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"{call}\nended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-        return done.stdout + done.stderr
+        return NOT_ITS_OWN.sub("", done.stdout + done.stderr)
 
     def end(self) -> None:
         """Take all containers, volumes and networks of ours away."""
@@ -121,7 +123,7 @@ def stand_ins(containers: Containers) -> None:
             Path(place, "Containerfile").write_text(POSTGRES_IMAGE)
             Path(place, "entrypoint").write_text(DATABASE)
             Path(place, "entrypoint").chmod(0o755)
-            containers.podman("build", "--network=host", "--tag", POSTGRES, place)
+            containers.podman("build", "--tag", POSTGRES, place)
 
 
 class Relay:
