@@ -140,7 +140,8 @@ def _of_the_rest(error: Exception) -> int:
     """What nobody nearer to it has made a sentence of: a driver of a database, or an output, that gives up in the middle."""
     if (driver := getattr(error, "orig", None)) is not None:
         said = " ".join(str(driver).split())
-        return _told(WorkError(f"the store cannot be used now ({said}): try again; what was saved before stays"), 1)
+        does = "let this user write its file and its folder" if "readonly" in said else "try again; what was saved before stays"
+        return _told(WorkError(f"the store cannot be used now ({said}): {does}"), 1)
     if isinstance(error, OSError):
         return _told(WorkError(f"the output cannot be written: {error.strerror or error}"), 1)
     raise error

@@ -7,6 +7,7 @@ the statements of both. What a table is like is asked of the store itself, since
 """
 
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -18,6 +19,7 @@ from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from vsm.errors import WorkError
 from vsm.rows import SELDOM_TOLD, Kind, Shape, gathered, written
@@ -99,6 +101,20 @@ def settle(connection: Any) -> None:
     for pragma in (f"busy_timeout={PATIENCE}", "synchronous=NORMAL", "wal_autocheckpoint=8000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
     _use_log(connection)
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file lies where we may write nothing beside it, and nobody has a log there.
+
+    SQLite reads no file with a write-ahead log without that, but for one of which it is told that nobody changes it.
+    """
+    folder = path.parent
+    return path.exists() and not os.access(folder, os.W_OK) and not Path(f"{path}-shm").exists()
+
+
+def address(path: Path) -> str:
+    """A file as SQLite is told of it by who only reads."""
+    return f"file:{quote(str(path.resolve()))}?mode=ro{'&immutable=1' if is_still(path) else ''}"
 
 
 def _use_log(connection: Any) -> None:

@@ -9,6 +9,8 @@ are made, since a harvest needs none.
 import hashlib
 import json
 import logging
+import os
+import sqlite3
 import threading
 import weakref
 import zlib
@@ -17,11 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -117,6 +119,10 @@ def _engine(url: str) -> Engine:
             )
         # Parameters in an error message would carry keys and names into logs.
         engine = sa.create_engine(parsed, hide_parameters=True)
+        if (path := _file(engine)) is not None and path.exists() and not os.access(path.parent, os.W_OK):
+            # Each connection looks anew whether somebody writes there meanwhile.
+            engine = sa.create_engine(parsed, hide_parameters=True, poolclass=sa.NullPool)
+            event.listen(engine, "do_connect", partial(_still_connected, path))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise StoreError("the store is not a SQLAlchemy URL that can be used; expected such as sqlite:///vsm.db") from None
     event.listen(engine, "connect", _sqlite_connected)
@@ -141,7 +147,18 @@ def postgres() -> Any:
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
-    sqlite_store.settle(connection)
+    if not isinstance(connection, _Still):
+        sqlite_store.settle(connection)
+
+
+class _Still(sqlite3.Connection):
+    """A connection to a file that nobody changes."""
+
+
+def _still_connected(path: Path, _dialect: Any, _record: Any, _words: Any, _more: Any) -> Any:
+    if not sqlite_store.is_still(path):
+        return None  # as usual
+    return sqlite3.connect(sqlite_store.address(path), uri=True, factory=_Still, isolation_level=None, check_same_thread=False)
 
 
 def _sqlite_begins(connection: Connection) -> None:
@@ -691,8 +708,7 @@ class _Readers:
         from adbc_driver_sqlite import dbapi
 
         while len(self._open) < 3:
-            file = f"file:{quote(str(self._path.resolve()))}?mode=ro"
-            self._open.append(dbapi.connect(file, autocommit=not self._open))
+            self._open.append(dbapi.connect(sqlite_store.address(self._path), autocommit=not self._open))
         return self._open
 
     def rest(self) -> None:
@@ -726,15 +742,25 @@ def _by_arrow(engine: Engine, path: Path) -> dict[str, "pd.DataFrame"]:
     readers = _readers(engine, path)
     try:
         with engine.connect(), readers.lock:  # a connection of the engine's own, so that its lock outlives the readers'
+            still = _as_it_is(path)
             try:
-                return _two_at_a_time(readers)
+                found = _two_at_a_time(readers)
             finally:
-                readers.rest()
+                readers.close() if still else readers.rest()
+            if still and still != _as_it_is(path):
+                raise StoreError(f"the store {path} was written while it was read: try again")
+            return found
     except dbapi.Error as error:
         does = _mended(str(error)) or ": see that no other program holds it"
         raise StoreError(f"the store {path} cannot be read now ({error}){does}") from None
     except (pa.ArrowException, ValueError) as error:  # bytes that are no text, a time that is none: nothing that we wrote
         raise StoreError(f"the store {path} has a value that cannot be ({' '.join(str(error).split())[:200]}): {MEND}") from None
+
+
+def _as_it_is(path: Path) -> tuple[int, int] | None:
+    """When and how long a file was last written that is read as one that nobody changes; None of others."""
+    told = path.stat()
+    return (told.st_mtime_ns, told.st_size) if sqlite_store.is_still(path) else None
 
 
 def _two_at_a_time(readers: _Readers) -> dict[str, "pd.DataFrame"]:

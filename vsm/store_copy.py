@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from vsm import migrations, store
+from vsm import migrations, sqlite_store, store
 from vsm.errors import UsageError, WorkError
 from vsm.store import DBAPIError, Engine, StoreError
 
@@ -52,7 +52,7 @@ def _copied(path: Path, target: Path) -> None:
     """By SQLite's own backup: one state, while others read and write."""
     if not path.exists():
         raise StoreError(f"no store at {path}: give another --store")
-    file = f"{path.resolve().as_uri()}?mode=rw"
+    file = sqlite_store.address(path) if sqlite_store.is_still(path) else f"{path.resolve().as_uri()}?mode=rw"
     with closing(sqlite3.connect(file, uri=True)) as source, closing(sqlite3.connect(target)) as copy:
         source.execute("PRAGMA busy_timeout = 30000")
         source.backup(copy)
