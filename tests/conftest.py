@@ -130,6 +130,8 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     """Gives URLs of stores, on SQLite and then on PostgreSQL: `places()` is not there yet, `places(made=True)` has no facts."""
     numbers, lent = count(), list[str]()
     server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    if server is not None:  # an old store's copy would be kept in the working folder
+        request.getfixturevalue("monkeypatch").setenv("VSM_BACKUPS", str(tmp_path))
 
     def place(made: bool = False) -> str:
         if server is None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -104,7 +105,10 @@ def test_no_writer_waits_for_ever_in_whatever_session_it_is(url: str) -> None:
     assert {tuple(settings) for _, *settings in found} == {("20s", "10min")}
 
 
-def test_an_old_store_is_brought_up_to_date(postgres: Postgres, pool: PgBouncer) -> None:
+def test_an_old_store_is_brought_up_to_date(
+    postgres: Postgres, pool: PgBouncer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VSM_BACKUPS", str(tmp_path))
     with store.opened(pool.url(postgres.fresh())) as engine:
         expected = columns(engine)
     place = pool.url(postgres.fresh())
