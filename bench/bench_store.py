@@ -25,7 +25,7 @@ from adbc_driver_sqlite import dbapi as sqlite_arrow
 from postgres_server import Postgres
 from sqlalchemy.engine import make_url
 
-from vsm import models, postgres_read, postgres_store, store
+from vsm import models, postgres_read, postgres_store, store, store_read
 from vsm.models import TABLES
 
 ROWS, PAGE = int(os.environ.get("VSM_BENCH_ROWS", "100000")), 5_000
@@ -180,7 +180,7 @@ def arrow(connect: Callable[[], Any], dialect: str) -> Callable[[], None]:
     def read() -> None:
         with connect() as connection, connection.cursor() as cursor:
             for table in TABLES.values():
-                asked = postgres_read.query(table) if dialect == "postgresql" else store._query(table)[1]
+                asked = postgres_read.query(table) if dialect == "postgresql" else store_read._query(table)[1]
                 cursor.execute(str(asked.compile(dialect=postgres_store.DIALECT)) if dialect == "postgresql" else str(asked))
                 cursor.fetch_arrow_table()
 

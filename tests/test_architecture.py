@@ -30,6 +30,11 @@ SQL_ROOM = (
     "vsm/sqlite_store.py",
     "vsm/store.py",
     "vsm/store_copy.py",
+    "vsm/store_open.py",
+    "vsm/store_read.py",
+    "vsm/store_runs.py",
+    "vsm/store_save.py",
+    "vsm/store_table.py",
     "vsm/tokens.py",
 )
 # An export that is a SQLite file of somebody else's schema: it never opens the store, and no other file writes its tables.

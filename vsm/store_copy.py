@@ -27,7 +27,7 @@ SIDES = ("-wal", "-shm", "-journal")
 
 def to_file(url: str, target: Path) -> dict[str, int]:
     """One state of a store, whatever its version, as a SQLite file; returns the rows of each table. The store is only read."""
-    engine = store._engine(url)
+    engine = store.engine_at(url)
     try:
         return file_of(engine, target)
     except (DBAPIError, sqlite3.Error) as error:
@@ -38,7 +38,7 @@ def to_file(url: str, target: Path) -> dict[str, int]:
 
 def file_of(engine: Engine, target: Path) -> dict[str, int]:
     """The same of an open store."""
-    path = store._file(engine)
+    path = store.file_of(engine)
     if path is None and engine.dialect.name == "sqlite":
         raise StoreError("a store in memory ends with its program: there is nothing to copy")
     if path is not None:
@@ -61,7 +61,7 @@ def _copied(path: Path, target: Path) -> None:
 
 def _gathered(engine: Engine, target: Path) -> None:
     """Row by row out of a server, in one transaction, and each table's sum compared with what arrived."""
-    file = store._engine(f"sqlite:///{target}")
+    file = store.engine_at(f"sqlite:///{target}")
     try:
         with _snapshot(engine) as source:
             tables = _tables(source)
@@ -190,15 +190,15 @@ def version_of(file: Path) -> str:
 
 def key_file(url: str) -> Path | None:
     """Where the key of people's handles lies for a store; None for a server's, whose key the configuration has."""
-    engine = store._engine(url)
-    path = store._file(engine)
+    engine = store.engine_at(url)
+    path = store.file_of(engine)
     engine.dispose()
     return None if path is None else path.with_name(path.name + ".key")
 
 
 def before_upgrade(engine: Engine, version: str) -> Path | None:
     """The copy of an old store that is made before its steps run, named after its version; None for one in memory."""
-    path = store._file(engine)
+    path = store.file_of(engine)
     if path is None and engine.dialect.name == "sqlite":
         return None
     folder = Path(os.environ.get("VSM_BACKUPS") or (path.parent if path is not None else "."))
@@ -224,8 +224,8 @@ def before_upgrade(engine: Engine, version: str) -> Path | None:
 
 def from_file(file: Path, url: str, force: bool, at: datetime) -> None:
     """All that a store's file holds into a store, in place of what that had: all of it or nothing."""
-    engine = store._engine(url)
-    path = store._file(engine)
+    engine = store.engine_at(url)
+    path = store.file_of(engine)
     try:
         if path is not None:
             _back(file, path, force)
@@ -259,7 +259,7 @@ def _back(file: Path, path: Path, force: bool) -> None:
 def _filled(file: Path, engine: Engine, force: bool) -> None:
     """Into a server's tables by its COPY, in one transaction, each table's sum compared before it ends."""
     with store.opened(f"sqlite:///{file}") as newest:  # brought to the newest version first: then both have the same columns
-        store._migrate(engine)
+        store.migrate(engine)
         with newest.connect() as source, store.transaction(engine) as sink:
             tables, targets = _tables(source), _tables(sink)
             filled = [name for name, table in targets.items() if name != VERSIONS and _any(sink, table)]

@@ -127,7 +127,7 @@ def backup_of(file: Path) -> bytes | None:
 
 def older(url: str, folder: Path) -> None:
     """A store as the first version of the program made it, with some facts."""
-    engine = store._engine(url)
+    engine = store.engine_at(url)
     with engine.connect() as plain, store.writing(plain) as connection, connection.begin():
         config = alembic.config.Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
@@ -145,7 +145,7 @@ def old_rows(folder: Path) -> int:
 
 def versions(url: str) -> list[str]:
     """The versions that a store says it is of, asked without opening it as a store."""
-    engine = store._engine(url)
+    engine = store.engine_at(url)
     with engine.connect() as connection:
         found = list(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
     engine.dispose()

@@ -205,7 +205,7 @@ def test_commands_say_what_they_did_and_what_is_wrong(tmp_path: Path, capsys: To
 def old(path: Path, version: str) -> str:
     """A store as an older version of the program made it, with one ticket."""
     url = f"sqlite:///{path}"
-    engine = store._engine(url)
+    engine = store.engine_at(url)
     with engine.connect() as plain, plain.execution_options(writes=True).begin():
         config = alembic.config.Config(attributes={"connection": plain})
         config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))

@@ -112,7 +112,7 @@ def test_an_old_store_is_brought_up_to_date(
     with store.opened(pool.url(postgres.fresh())) as engine:
         expected = columns(engine)
     place = pool.url(postgres.fresh())
-    old = store._engine(place)
+    old = store.engine_at(place)
     migrations.upgrade(old, store.KNOWN[0])
     assert columns(old) != expected
     old.dispose()

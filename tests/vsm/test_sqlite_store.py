@@ -14,7 +14,7 @@ import pytest
 import sqlmodel
 from sqlalchemy.dialects import sqlite
 
-from vsm import models, sqlite_store, store
+from vsm import models, sqlite_store, store, store_save
 from vsm.errors import WorkError
 from vsm.models import TABLES, RowError
 
@@ -74,7 +74,7 @@ def test_a_store_tells_of_its_tables_what_the_models_say(engine: sqlite_store.En
 def test_rows_are_saved_by_the_statement_that_sqlalchemy_would_make(engine: sqlite_store.Engine, table: str, fill: bool) -> None:
     shape = sqlite_store.shape_of(engine.connection, table)
     for told in (tuple(shape.kinds), tuple(name for name in shape.kinds if name in shape.needed)):
-        made = store._upsert(SQLITE, TABLES[table].__table__, fill, TABLES[table].seldom_told)
+        made = store_save._upsert(SQLITE, TABLES[table].__table__, fill, TABLES[table].seldom_told)
         expected = str(made.compile(dialect=SQLITE.dialect, column_keys=[*told, "origin"]))
         assert sqlite_store.upsert(shape, told, fill).replace('"', "") == expected.replace('"', "")
 

@@ -21,7 +21,7 @@ import sqlmodel
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from vsm import models, postgres_read, store
+from vsm import models, postgres_read, store, store_read
 from vsm.models import TABLES, RowError, columns, kind, required
 from vsm.store import Facts, StoreError
 
@@ -66,7 +66,7 @@ def test_a_new_store_has_the_tables_of_the_models(engine: Engine) -> None:
 
 def of_the_first_version(place: str) -> Engine:
     """A store as the first version of the program made it."""
-    old = store._engine(place)
+    old = store.engine_at(place)
     with old.connect() as plain, plain.execution_options(writes=True).begin():
         config = alembic.config.Config(attributes={"connection": plain})
         config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
@@ -146,7 +146,7 @@ VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
 
 
 def refused_and_left_alone(place: str, *tables: str) -> None:
-    other = store._engine(place)
+    other = store.engine_at(place)
     with store.transaction(other) as connection:
         for statement in tables:
             connection.exec_driver_sql(statement)
@@ -416,7 +416,7 @@ def test_all_tables_are_of_one_state_though_somebody_writes_while_it_is_read(
     lite: Engine, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Two connections read; where a ticket with its change of status comes between the two, both must have it or none."""
-    asked, counted = [], store._counted
+    asked, counted = [], store_read._counted
 
     def written_meanwhile(table: Any) -> str:
         if table is models.Harvest and len(asked) < writes:
@@ -427,10 +427,10 @@ def test_all_tables_are_of_one_state_though_somebody_writes_while_it_is_read(
                 store.save(connection, TRANSITIONS, [{"ticket": key, "at": AT, "to_status": "Done"}], origin="jira")
         return counted(table)
 
-    monkeypatch.setattr(store, "_counted", written_meanwhile)
+    monkeypatch.setattr(store_read, "_counted", written_meanwhile)
     facts = store.facts(lite)
     assert list(facts.tickets["key"]) == list(facts.transitions["ticket"])
-    assert len(asked) == min(writes, 2 * store.STATES)
+    assert len(asked) == min(writes, 2 * store_read.STATES)
 
 
 def test_a_writer_does_not_block_readers(engine: Engine) -> None:
@@ -515,7 +515,7 @@ def test_arrow_and_a_cursor_read_the_same(engine: Engine, monkeypatch: pytest.Mo
     for name in TABLES:
         save(engine, *(full_row(name, key, bare) for key, bare in enumerate(sparse)), table=name)
     by_arrow = vars(store.facts(engine))
-    monkeypatch.setattr(store, "_file", lambda engine: None)
+    monkeypatch.setattr(store_read, "file_of", lambda engine: None)
     monkeypatch.setattr(postgres_read, "frames", lambda engine: None)
     by_cursor = vars(store.facts(engine))
     assert list(by_arrow) == list(by_cursor) == list(TABLES)
@@ -537,11 +537,11 @@ def test_a_large_table_is_read_in_parts_that_are_all_of_it_by_key(
     with store.transaction(engine) as connection:
         connection.execute(gone)
     asked = []
-    read = store._read
-    monkeypatch.setattr(store, "_read", lambda cursor, query, table: asked.append(table) or read(cursor, query, table))
-    monkeypatch.setattr(store, "PART", part)
-    monkeypatch.setattr(store, "SAMPLED", 2)
-    by_arrow, by_cursor = store._by_arrow(engine, tmp_path / "vsm.db"), store._by_cursor(engine)
+    read = store_read._read
+    monkeypatch.setattr(store_read, "_read", lambda cursor, query, table: asked.append(table) or read(cursor, query, table))
+    monkeypatch.setattr(store_read, "PART", part)
+    monkeypatch.setattr(store_read, "SAMPLED", 2)
+    by_arrow, by_cursor = store_read._by_arrow(engine, tmp_path / "vsm.db"), store_read._by_cursor(engine)
     for name in TABLES:
         pd.testing.assert_frame_equal(by_arrow[name], by_cursor[name])
     assert len(asked) > 3 * len(TABLES)

@@ -63,7 +63,7 @@ def test_what_is_not_the_token_opens_nothing(engine, wrong):
 def test_the_token_is_nowhere_in_the_store(engine, url):
     _, key, secret = tokens.add(engine, "grafana", now=NOW).split("_")
     engine.dispose()
-    kept = b"".join(file.read_bytes() for file in store._file(engine).parent.iterdir())
+    kept = b"".join(file.read_bytes() for file in store.file_of(engine).parent.iterdir())
     assert key.encode() in kept
     assert secret.encode() not in kept
 
