@@ -51,7 +51,7 @@ class Containers:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.app = folder, folder / "app"
-        for name in ("store", "run", "bin"):
+        for name in ("store", "bin"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         # Limits that this machine may not raise are left out; no claim is about them.
         (folder / "containers.conf").write_text(
@@ -64,7 +64,7 @@ class Containers:
         (folder / "bin/podman").write_text(
             f"#!/bin/sh\nexport CONTAINERS_CONF={folder}/containers.conf\n"
             '[ "$1" = build ] && shift && set -- build --isolation=chroot --network=host --format=docker "$@"\n'
-            f'exec {found} --root {folder}/store --runroot {folder}/run "$@"\n'
+            f'exec {found} --root {folder}/store --runroot /run/vsm-try "$@"\n'
         )
         (folder / "bin/podman").chmod(0o755)
 
@@ -96,15 +96,22 @@ class Containers:
         self.podman("rm", "--all", "--force", "--time=3", check=False)
         self.podman("volume", "prune", "--force", check=False)
         self.podman("network", "prune", "--force", check=False)
+        names = Path("/run/containers/networks/aardvark-dns/aardvark.pid")  # of our own /run
+        if names.exists():
+            subprocess.run(["kill", names.read_text().strip()], check=False)
 
 
-def one_tree_of_cgroups() -> None:
-    """Where both kinds of cgroups are mounted, which podman does not take, we and what we start see the newer kind alone."""
-    if not Path("/sys/fs/cgroup/unified").is_dir():
-        return
+def places_of_our_own() -> None:
+    """What this program and what it starts mount and note down is seen by nobody else, and gone with them.
+
+    Where both kinds of cgroups are mounted, which podman does not take, they see the newer kind alone.
+    """
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "no mounts of our own: this needs root")
-    for call in ("mount --make-rprivate /", "umount -R /sys/fs/cgroup", "mount -t cgroup2 none /sys/fs/cgroup"):
+    calls = ["mount --make-rprivate /", "mount -t tmpfs none /run"]
+    if Path("/sys/fs/cgroup/unified").is_dir():
+        calls += ["umount -R /sys/fs/cgroup", "mount -t cgroup2 none /sys/fs/cgroup"]
+    for call in calls:
         subprocess.run(call.split(), check=True)
 
 

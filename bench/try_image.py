@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from booted import network_of_our_own, until
-from contained import PYTHON, Containers, Relay, one_tree_of_cgroups, stand_ins
+from contained import PYTHON, Containers, Relay, places_of_our_own, stand_ins
 from screens import chromium  # try_runbook, which booted has loaded, has put the tests' peers on the path
 from try_runbook import ACCOUNTS, CLIENT, EDITOR, ROOT, SECRET, OpenId, sign_in
 
@@ -137,6 +137,7 @@ def a_dashboard_alone_answers_on_the_loopback(tried: Tried) -> object:
         stopped = round(time.monotonic() - began, 1)
     ended = podman("inspect", "--format={{.State.ExitCode}}", "alone").strip()
     podman("rm", "alone")
+    until(lambda: "CONTAINER ID" in podman("ps", "--all"), 30)  # what is just being cleared away may be in the way of it
     assert stopped < 15, stopped
     assert ended in ("0", "143"), ended
     return {"ready in s": seconds, "tiles": tiles, "stopped in s": stopped, "exit": ended}
@@ -227,7 +228,7 @@ def main() -> int:
     failed = 0
     with ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="image-"))
-        one_tree_of_cgroups()
+        places_of_our_own()
         containers = Containers(Path(sys.argv[1] if len(sys.argv) > 1 else scratch).resolve())
         build(containers)
         network_of_our_own()
