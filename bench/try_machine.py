@@ -259,6 +259,25 @@ def a_harvest_that_is_stopped_ends_at_once(tried: Tried) -> object:
     return {"stopped in s": seconds, **told}
 
 
+def a_harvest_from_a_page_ends_with_the_service(tried: Tried) -> object:
+    """An editor starts one from the Data page; stopping the service stops it, too, and it says so; the timer's next one runs."""
+    with silent_server() as port, tried.machine.source(f'kind = "jenkins"\nurl = "http://127.0.0.1:{port}"'), chromium() as browser:
+        page = sign_in(browser, ADDRESS, tried.provider)
+        page.goto(f"{ADDRESS}/data")
+        page.get_by_role("button", name=re.compile("Harvest (now|again)")).click(timeout=120_000)
+        page.get_by_text(re.compile("A harvest runs.*, for")).wait_for(timeout=60_000)
+        time.sleep(5)
+        began = time.monotonic()
+        tried.machine.run("systemctl stop vsm-dashboard")
+        seconds = round(time.monotonic() - began, 1)
+    told = [json.loads(file.read_text()) for file in (tried.machine.folder / "srv/vsm/.local/state/vsm").glob("*.harvest.json")]
+    assert seconds < 20, seconds
+    assert [one["status"] for one in told] == ["stopped"], told
+    tried.machine.run("systemctl start vsm-dashboard; systemctl start vsm-collect")
+    tried.ready()
+    return {"stopped in s": seconds, "status": told[0]["status"]}
+
+
 def the_database_may_restart(tried: Tried) -> object:
     """PostgreSQL restarts below the running dashboard, which is ready again by itself, as the same process."""
     before = tried.machine.shows("vsm-dashboard", "MainPID")
@@ -279,6 +298,7 @@ CLAIMS: tuple[Claim, ...] = (
     a_service_writes_where_it_must_and_nowhere_else,
     a_harvest_that_is_stopped_ends_at_once,
     a_new_version_comes_in_as_the_runbook_says,
+    a_harvest_from_a_page_ends_with_the_service,
     secrets_are_told_nowhere,
 )
 
