@@ -93,7 +93,10 @@ class Containers:
 
     def end(self) -> None:
         """Take all containers, volumes and networks of ours away."""
-        self.podman("rm", "--all", "--force", "--time=3", check=False)
+        for _ in range(5):  # one that others are made to wait for goes only after them
+            self.podman("rm", "--all", "--force", "--time=3", check=False)
+            if not self.podman("ps", "--all", "--quiet", check=False).strip():
+                break
         self.podman("volume", "prune", "--force", check=False)
         self.podman("network", "prune", "--force", check=False)
         names = Path("/run/containers/networks/aardvark-dns/aardvark.pid")  # of our own /run
