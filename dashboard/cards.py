@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import data, parts, path_dialog, picks
+from dashboard import counted, data, parts, path_dialog, picks
 from dashboard.charts.entry import Drawn
 from dashboard.charts.marks import ITEM
 from dashboard.export import pictures
@@ -51,7 +51,7 @@ def _picking(drawn: Drawn, key: str, said: str) -> None:
     )
     if st.session_state.pop(PATH_ASKED, False):
         st.rerun()  # the page: its dialog stands at its end
-    st.caption(text(f"{drawn.reading} {picks.how(drawn)}"))
+    st.caption(text(f"{drawn.reading} {picks.how(drawn, paths=counted.url() is None)}"))
     found = picks.found(drawn, chosen["selection"], data.config().timezone, st.context.timezone)
     if found is not None:
         rows, weeks = found

@@ -12,18 +12,22 @@ import pandas as pd
 from vsm.config import Config
 from vsm.errors import UsageError
 from vsm.measure import Measures
+from vsm.metrics.figure import AWAY, Figure
 from vsm.pipeline import Flow
 from vsm.scope import Scope
 
 if TYPE_CHECKING:
+    from dashboard.charts.entry import Drawn
     from vsm.warehouse.measured import Warehouse
 
 ENGINE = "VSM_ENGINE"  # the environment by which `vsm dashboard` hands over its option
-STAYS = "Not drawn here: it shows single items, which stay in the engine, or there are none in the window."
+STAYS = "Not drawn here: what it shows is not counted in an engine, or there is none in the window."
 NOT_HERE = (
-    "Single items stay in the engine: boards, the paths of items, lists behind a number and charts with a mark for each item "
-    "are not on these pages."
+    "Single items stay in the engine, but for the few that a number is of: boards and the paths of items are not on these pages, "
+    "nor charts that need all visits, nor lists of more than a thousand."
 )
+NOT_LISTED = "What is behind its marks is more than a thousand rows, which stay in the engine: they are not listed."
+NO_PATH = "The path of an item is told from all that happened to it, which stays in the engine."
 NO_BOARD = "No board here: its cards are single items, which stay in the engine. The charts tell how many are in each stage."
 
 
@@ -46,10 +50,11 @@ class Held:
 
     def measure(self, scope: Scope) -> Measures:
         """The measures of a scope. Raises ValueError for a stream that is not there."""
-        from vsm.warehouse import measured
+        from vsm.warehouse import listed, measured
 
         with self._asked():
             told = measured.measure(self.warehouse, scope, measured.samples(self.warehouse, scope))
+            told = listed.with_rows(self.warehouse, told, scope)
             apart = told.applications  # now, while it is our turn to ask
         parts = {name: replace(one, _apart=dict) for name, one in told.streams.items()}
         return replace(told, _apart=lambda: apart, streams=parts)
@@ -98,6 +103,23 @@ def shown(place: str) -> str:
     """An engine's URL without account and password."""
     kind, _, rest = place.partition("://")
     return f"{kind}://{rest.rpartition('@')[2]}"
+
+
+def drawn(told: "Drawn") -> "Drawn":
+    """A chart as it is shown of an engine: nothing is offered that cannot be had."""
+    if told.empty:
+        return replace(told, why=STAYS, finding="")
+    if told.pick is not None and told.figure.n and told.figure.rows.empty:
+        return replace(told, pick=None, reading=f"{told.reading} {NOT_LISTED}")
+    return told
+
+
+def nothing(figure: Figure) -> tuple[str, str]:
+    """What stands where a figure's rows would be, and where those would be that were left out of it, if there are none."""
+    away = figure.said.get(AWAY)
+    if away is None:
+        return "Nothing was counted.", "Nothing was left out."
+    return f"Not listed: {away}." if figure.n else "Nothing was counted.", "Not told: what is left out stays in the engine."
 
 
 def refused(level: object) -> None:

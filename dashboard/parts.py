@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from dashboard import data, filters, frame, live, notes, rights, sheets, tables, theme
+from dashboard import counted, data, filters, frame, live, notes, rights, sheets, tables, theme
 from dashboard.data import Choice, Known, NothingYet
 from dashboard.link_component import copy_link
 from dashboard.shared import made_of
@@ -303,15 +303,16 @@ def explain(figure: Figure) -> None:
         st.progress(min(figure.n / figure.of, 1.0), text=text(f"{figure.n:,} of {figure.of:,} that could have counted"))
     if "why" in figure.said:
         st.info(text(dated(figure.said["why"])), icon=":material/event_busy:")
-    rows = data.shown(figure.rows)
-    counted, left = st.tabs([f"Counted ({len(rows):,})", f"Left out ({len(figure.left_out):,})"])
-    with counted:
-        rows_of(rows, figure.name, "Nothing was counted.")
+    rows, (none, all_in) = data.shown(figure.rows), counted.nothing(figure)
+    many = len(rows) if len(rows) or counted.url() is None else figure.n
+    listed, left = st.tabs([f"Counted ({many:,})", f"Left out ({len(figure.left_out):,})"])
+    with listed:
+        rows_of(rows, figure.name, none)
     with left:
         if len(figure.left_out):
             reasons = figure.left_out["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
             table(reasons, key=f"reasons_{figure.name}")
-        rows_of(figure.left_out, f"{figure.name}_left_out", "Nothing was left out.")
+        rows_of(figure.left_out, f"{figure.name}_left_out", all_in)
 
 
 def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
@@ -319,6 +320,8 @@ def rows_of(rows: pd.DataFrame, name: str, nothing: str) -> None:
     if rows.empty:
         st.caption(nothing)
         return
+    if counted.url() is not None:  # an engine knows no titles and addresses
+        rows = rows.dropna(axis="columns", how="all")
     table(rows.head(MOST_ROWS), key=f"rows_{name}")
     if len(rows) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS:,} of {len(rows):,} rows. The CSV has all of them.")
@@ -342,7 +345,9 @@ def table(rows: pd.DataFrame, key: str | None = None, alt: str | None = None) ->
 
 def _table(rows: pd.DataFrame, zone: str) -> tuple[Any, dict[str, Any]]:
     """Rows as a page shows them, and its columns' configuration."""
-    ready = tables.with_paths(tables.ready(rows, zone))
+    ready = tables.ready(rows, zone)
+    if counted.url() is None:
+        ready = tables.with_paths(ready)
     config: dict[str, Any] = {}
     for name in ready.columns:
         label = tables.LABELS.get(name, str(name).replace("_", " "))

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, parts, tables, theme
+from dashboard import counted, data, parts, tables, theme
 from dashboard.charts.path import timeline
 from dashboard.charts.spec import specification
 from dashboard.parts import text
@@ -46,6 +46,9 @@ def opened() -> None:
 
 
 def _content(item: str, way: Path | None) -> None:
+    if way is None and counted.url() is not None:
+        st.info(counted.NO_PATH, icon=":material/search_off:")
+        return
     if way is None:
         said = f"There is no item “{item[:200]}”. A ticket's key, such as PAY-12, or a change's id, such as shop#7, opens a path."
         st.info(text(said), icon=":material/search_off:")

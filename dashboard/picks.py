@@ -17,6 +17,7 @@ HOW = {
     "week": "Click a week to list what was in it; drag over several.",
     "deployment": "Click a dot, or drag over several, to list them.",
 }
+NO_PATHS = "Drag over dots to list their items."  # where the path of an item cannot be had
 CELLS = "Drag over cells to list their items."
 
 
@@ -25,8 +26,10 @@ def modes(drawn: Drawn) -> list[str]:
     return [one["name"] for one in drawn.spec.get("params", ())]
 
 
-def how(drawn: Drawn) -> str:
-    """How to pick on a chart, in a sentence or two."""
+def how(drawn: Drawn, paths: bool = True) -> str:
+    """How to pick on a chart, in a sentence or two. `paths`: whether a dot opens its item's path."""
+    if not paths and drawn.pick is not None and drawn.pick.key == "item":
+        return CELLS if modes(drawn) == [BRUSH] else NO_PATHS
     return CELLS if modes(drawn) == [BRUSH] else HOW["" if drawn.pick is None else drawn.pick.key]
 
 

@@ -160,8 +160,8 @@ def _drawn(
     if now.streams and stream is not None:
         now, past = now.streams[stream], None if past is None else past.streams.get(stream)
     told = drawing(name, Asked(now, past, None if written is None else journals.notes(choice), ahead, items))
-    if told.empty and counted.url() is not None:
-        told = replace(told, why=counted.STAYS, finding="")
+    if counted.url() is not None:
+        told = counted.drawn(told)
     _ = told.spec  # made here, where it is kept, and not by the first viewers at once
     return told
 

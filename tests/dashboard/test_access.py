@@ -9,10 +9,11 @@ import pytest
 from asgi import alone
 from streamlit.testing.v1 import AppTest
 
-from dashboard import access, data, door, harvest
+from dashboard import access, counted, data, door, harvest
 from dashboard.data import Choice
 from vsm import audit, journal, pipeline, store
 from vsm.access import NotAllowed, SignedOut, Viewer
+from vsm.errors import UsageError
 
 DAY = date(2026, 11, 2)
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -148,6 +149,19 @@ def test_what_was_written_down_of_other_streams_is_not_told(place, signed):
     assert (data.known().streams, data.way("PAY-1")) == (("platform",), None)
     signed("pay", "plt")
     assert (len(data.notes(every)), len(data.hand_steps("platform")), len(data.known().streams)) == (3, 1, 2)
+
+
+def test_who_sees_a_part_is_shown_no_number_of_an_engine_which_counts_all_streams_at_once(place, signed, monkeypatch):
+    monkeypatch.setenv(counted.ENGINE, "duckdb:///no/such/file")  # it is refused before an engine is asked
+    every = Choice(None, None, 26, True)
+    asked = {"known": data.known, "measures": lambda: data.measures(every), "document": data.document, "told": data.told}
+    signed("pay")
+    for name, ask in asked.items():
+        with pytest.raises(UsageError, match="an engine counts all streams at once: who may see only some of them"):
+            pytest.fail(f"{name} told {ask()}")
+    signed("pay", "plt")
+    with pytest.raises(UsageError, match="cannot be opened"):
+        data.known()
 
 
 def test_sources_are_not_told_by_name_to_who_sees_a_part(place, signed):

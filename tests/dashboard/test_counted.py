@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import counted, data
+from dashboard import counted, data, picks
 from dashboard.behind import flows
+from dashboard.charts.marks import WEEK
 from dashboard.data import Choice
 from vsm import cli, config, measure, pipeline, store
 from vsm.errors import UsageError
+from vsm.measure import Measures
 from vsm.metrics.compare import compare
 from vsm.stage_changes import stage_changes
+from vsm.warehouse import listed
 from vsm.warehouse.measured import ABSENT
 
 PAGES = ("overview", "value_stream", "flow", "bottlenecks", "delivery", "forecast", "retro", "data")
@@ -25,6 +28,9 @@ LEADING = {
     "handoffs_per_item": "mean", "rework": "share", "deployment_frequency": "per_week", "change_lead_time": "p50",
     "change_fail_rate": "value", "failed_deployment_recovery_time": "p50", "deployment_rework_rate": "value",
 }  # fmt: skip
+DORA = (
+    "deployment_frequency", "change_lead_time", "change_fail_rate", "failed_deployment_recovery_time", "deployment_rework_rate",
+)  # fmt: skip
 CHECKOUT = Choice(stream="checkout", team=None, weeks=26, compare=True)
 
 
@@ -45,6 +51,12 @@ def text(app: AppTest) -> str:
     return " ".join(one.value for one in (*app.info, *app.caption, *app.markdown))
 
 
+def bare(found: Measures) -> Measures:
+    """Measures as an engine counts them, without rows."""
+    figures = {name: replace(figure, rows=figure.rows.head(0)) for name, figure in found.figures.items()}
+    return replace(found, figures=figures)
+
+
 def test_every_page_is_drawn_and_says_where_its_numbers_are_counted(engine, look) -> None:
     app = look("overview", compare="false", stream="checkout")
     assert "Counted in the engine duckdb&#58;//" in text(app)
@@ -54,6 +66,7 @@ def test_every_page_is_drawn_and_says_where_its_numbers_are_counted(engine, look
         app.switch_page(f"views/{page}.py").run()
         assert [*app.exception, *app.error, *app.warning] == [], page
         assert "Single items stay in the engine" in text(app), page
+        assert "open its item's path" not in text(app), page
         if page == "flow":
             assert "No board here" in text(app)
             assert {one.label: one.value for one in app.metric}["Throughput"] != "–"
@@ -75,6 +88,32 @@ def test_figures_weeks_and_the_constraint_are_those_of_the_store(engine, sample,
     assert expected.constraint is not None
     assert (found.constraint.stage, found.constraint.why) == (expected.constraint.stage, expected.constraint.why)
     assert found.waste.values == expected.waste.values
+    for name in ("throughput", "cycle_time", "lead_time", *DORA):
+        here, there = found.figures[name].rows, expected.figures[name].rows
+        known = [column for column in here if here[column].notna().any()]
+        assert len(known) > 2
+        pd.testing.assert_frame_equal(there[known], here[known])
+
+
+def test_a_week_that_is_picked_lists_what_was_in_it(engine, sample) -> None:
+    drawn = data.drawn("throughput", CHECKOUT)
+    week = drawn.rows.loc[drawn.rows["items"].idxmax()]
+    told = picks.found(drawn, {WEEK: [{"monday": week["week"].isoformat()}]}, "Europe/Vienna", None)
+    assert told is not None
+    assert len(told[0]) == week["items"] > 5
+    assert data.drawn("recovery", CHECKOUT).chart is not None
+
+
+def test_where_rows_are_many_they_stay_in_the_engine_and_nothing_invites_to_list_them(engine, sample, monkeypatch) -> None:
+    found, (key, configured) = data.measures(CHECKOUT), data._key()
+    monkeypatch.setattr(listed, "MOST", 20)
+    told = listed.with_rows(data._held(key, configured, None).warehouse, bare(found), found.scope)
+    assert {name for name, figure in told.figures.items() if len(figure.rows)} == {"failed_deployment_recovery_time"}
+    figure = told.figures["throughput"]
+    assert counted.nothing(figure)[0] == "Not listed: there are more than 1,000, and they stay in the engine."
+    assert counted.nothing(replace(figure, n=0))[0] == "Nothing was counted."
+    shown = counted.drawn(replace(data.drawn("throughput", CHECKOUT), figure=figure))
+    assert (shown.pick, counted.NOT_LISTED in shown.reading) == (None, True)
 
 
 def test_what_clearly_changed_since_the_period_before_is_told_as_from_the_store(engine, sample, stores) -> None:

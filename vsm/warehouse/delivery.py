@@ -143,7 +143,7 @@ def _runs(tables: Tables, rules: Dora) -> Expr:
         "deployment", "application", "started_at",
         at=runs.finished_at, good=good, run_failed=runs.result == "failure", failed=failed,
         span=ibis.cases((failed & (runs.over >= began), runs.over - began), else_=none),
-        still=failed & runs.over.isnull(), unplanned=good & runs.made.notnull(),
+        still=failed & runs.over.isnull(), over=runs.over, unplanned=good & runs.made.notnull(),
     )  # fmt: skip
 
 

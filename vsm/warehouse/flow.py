@@ -33,17 +33,25 @@ def times(name: str, rows: Expr, value: str, *shares: int) -> Number:
 
 def lead_time(items: Expr, window: Window, end: Literal["production", "done"]) -> Number:
     """From creation to in production, or to final done; cancelled items never count."""
+    return times("lead_time", leads(items, window, end), "hours", 50, 85, 95)
+
+
+def leads(items: Expr, window: Window, end: Literal["production", "done"]) -> Expr:
+    """The items that have a lead time, with it (``hours``, in microseconds)."""
     at = items[ENDS[end]]
     dropped = items.cancelled_at.notnull() & items.done_at.isnull()
-    rows = items.mutate(vsm_hours=at - items.created_at).filter(window.holds(at) & ~dropped & (items.created_at <= at))
-    return times("lead_time", rows, "vsm_hours", 50, 85, 95)
+    return items.mutate(hours=at - items.created_at).filter(window.holds(at) & ~dropped & (items.created_at <= at))
 
 
 def cycle_time(items: Expr, window: Window) -> Number:
     """From first active work to final done."""
-    rows = items.mutate(vsm_hours=items.done_at - items.first_started)
-    rows = rows.filter(window.holds(items.done_at) & (items.first_started <= items.done_at))
-    return times("cycle_time", rows, "vsm_hours", 50, 85, 95)
+    return times("cycle_time", cycles(items, window), "hours", 50, 85, 95)
+
+
+def cycles(items: Expr, window: Window) -> Expr:
+    """The items that have a cycle time, with it (``hours``, in microseconds)."""
+    rows = items.mutate(hours=items.done_at - items.first_started)
+    return rows.filter(window.holds(items.done_at) & (items.first_started <= items.done_at))
 
 
 def work_item_age(items: Expr, window: Window) -> Number:

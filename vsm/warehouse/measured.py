@@ -155,7 +155,7 @@ def measure(told: Warehouse, scope: Scope, visits: Samples) -> Measures:
     names = [one.name for one in told.streams]
     if scope.stream is not None and scope.stream not in names:
         raise ValueError(f"no stream {scope.stream!r}; expected one of {', '.join(map(repr, names))}")
-    chosen = [_scoped(one, scope) for one in told.streams if scope.stream in (None, one.name)]
+    chosen = chosen_parts(told, scope)
     if len(chosen) == 1:
         return _stream(told, chosen[0], scope, visits, every=len(told.streams) == 1)
     parts = {one.name: _stream(told, one, replace(scope, stream=one.name), visits, every=False) for one in chosen}
@@ -164,6 +164,11 @@ def measure(told: Warehouse, scope: Scope, visits: Samples) -> Measures:
     )
     wasted = cache(lambda: waste.together([part.waste for part in parts.values()]))
     return replace(_measures(told, chosen, scope, None), streams=parts, accurate=edges, _wasted=wasted)
+
+
+def chosen_parts(told: Warehouse, scope: Scope) -> list[Part]:
+    """The streams that a scope speaks of, each with its items of the scope's team and application."""
+    return [_scoped(one, scope) for one in told.streams if scope.stream in (None, one.name)]
 
 
 def _scoped(one: Part, scope: Scope) -> Part:
@@ -207,7 +212,12 @@ def _apart(by_stage: pd.DataFrame) -> tuple[pd.DataFrame, dict[tuple[str, str], 
     return by_stage.drop(columns=list(columns.values())), spreads
 
 
-def _union(tables_: list[Expr]) -> Expr:
+def deploying(chosen: list[Part]) -> Literal["production", "done"]:
+    """Where lead time ends: in production where some items have linked deployments."""
+    return "production" if any(one.deploys for one in chosen) else "done"
+
+
+def union(tables_: list[Expr]) -> Expr:
     first, *more = tables_
     return ibis.union(first, *more) if more else first
 
@@ -217,13 +227,13 @@ def _measures(
 ) -> Measures:
     """What needs no map of stages, over the items of some streams."""
     zone, window = told.config.zone, stays.Window.of(scope)
-    items, visits = _union([one.items for one in chosen]), _union([one.visits for one in chosen])
+    items, visits = union([one.items for one in chosen]), union([one.visits for one in chosen])
     steps = told.engine.keep(moves.steps(visits, items)) if steps is None else steps
     back = back or moves.rework(steps, items, None, window)
     hands = moves.handoffs(steps, items, window)
-    end: Literal["production", "done"] = "production" if any(one.deploys for one in chosen) else "done"
-    shipped = _shipped(told, chosen, items, scope, every)
-    first_done, first_run = flow.first(items, "done_at"), flow.first(shipped.runs, "at")
+    end = deploying(chosen)
+    went = _shipped(told, chosen, items, scope, every)
+    first_done, first_run = flow.first(items, "done_at"), flow.first(went.runs, "at")
     began = {
         "throughput": _since(first_done, scope, zone, "finished item"),
         "deployment_frequency": {}
@@ -242,9 +252,9 @@ def _measures(
             {},
         ),
         "rework": (_sent_back(back), {}),
-        **{name: (number, began.get(name, {})) for name, number in shipped.numbers(scope, zone).items()},
+        **{name: (number, began.get(name, {})) for name, number in went.numbers(scope, zone).items()},
     }
-    weekly = {"throughput": flow.finished_by_week(items, scope, zone)} | by_week(shipped, scope, zone)
+    weekly = {"throughput": flow.finished_by_week(items, scope, zone)} | by_week(went, scope, zone)
     base = _base(told, chosen, scope)
     figures = {name: _figure(base.figures[name], number, said, weekly.get(name)) for name, (number, said) in found.items()}
     figures |= {name: replace(base.figures[name], rule="", series=None, said={"why": ROWS, AWAY: ROWS}) for name in ABSENT}
@@ -252,9 +262,9 @@ def _measures(
     teams = hands.between_teams.reindex(columns=base.between_teams.columns).fillna({"wait_n": 0, "kept_n": 0})
     return replace(
         base, figures=base.figures | figures, distribution=flow.distribution(items, window),
-        between_teams=teams.astype(base.between_teams.dtypes.to_dict()), lead_time_parts=shipped.parts(scope),
+        between_teams=teams.astype(base.between_teams.dtypes.to_dict()), lead_time_parts=went.parts(scope),
         _doubtful=lambda: base.quality.head(0), _monthly=lambda: base.months.head(0), _teamed=dict,
-        _apart=lambda: shipped.by_application(scope, zone),
+        _apart=lambda: went.by_application(scope, zone),
     )  # fmt: skip
 
 
@@ -306,6 +316,13 @@ def _promised(items: Expr, scope: Scope, told: Warehouse, first: pd.Timestamp | 
         starts = counts["week"].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
         weekly = pd.DataFrame({"done_at": starts.repeat(counts["items"]).reset_index(drop=True)})
     return forecast.finished_in(weekly, scope, zone)
+
+
+def shipped(told: Warehouse, scope: Scope) -> Deliveries:
+    """The deliveries that a scope speaks of."""
+    chosen = chosen_parts(told, scope)
+    every = len(told.streams) == 1 or len(chosen) > 1
+    return _shipped(told, chosen, union([one.items for one in chosen]), scope, every)
 
 
 def _shipped(told: Warehouse, chosen: list[Part], items: Expr, scope: Scope, every: bool) -> Deliveries:
