@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import counted, data, picks
-from dashboard.behind import flows
+from dashboard.behind import flows, look
 from dashboard.charts.marks import WEEK
 from dashboard.data import Choice
 from vsm import cli, config, measure, pipeline, store
@@ -105,9 +105,9 @@ def test_a_week_that_is_picked_lists_what_was_in_it(engine, sample) -> None:
 
 
 def test_where_rows_are_many_they_stay_in_the_engine_and_nothing_invites_to_list_them(engine, sample, monkeypatch) -> None:
-    found, (key, configured) = data.measures(CHECKOUT), data._key()
+    found, (key, configured) = data.measures(CHECKOUT), look.key()
     monkeypatch.setattr(listed, "MOST", 20)
-    told = listed.with_rows(data._held(key, configured, None).warehouse, bare(found), found.scope)
+    told = listed.with_rows(flows.held_engine(key, configured, None).warehouse, bare(found), found.scope)
     assert {name for name, figure in told.figures.items() if len(figure.rows)} == {"failed_deployment_recovery_time"}
     figure = told.figures["throughput"]
     assert counted.nothing(figure)[0] == "Not listed: there are more than 1,000, and they stay in the engine."
