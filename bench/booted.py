@@ -3,19 +3,23 @@
 import ctypes
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from try_runbook import known_here, mirror
+from try_runbook import ACCOUNTS, ROOT, RUNBOOK, OpenId, blocks, certified, filled_in, known_here, mirror
 
 CLONE_NEWNET = 0x40000000
+ADDRESS = "https://localhost"
+LOADS = 2  # the last step of the runbook that loads something from outside
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NSPAWN = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
 
@@ -156,3 +160,32 @@ def until(ask: Any, seconds: float) -> Any:
             said = "nothing"
         assert time.monotonic() < end, f"still {said} after {seconds} s"
         time.sleep(0.2)
+
+
+def follow(machine: Machine, first: int, last: int, settings: dict[str, str]) -> None:
+    """Blocks of the runbook in order, each in a shell of its own: in the folder before the boot, in the machine after it."""
+    for number, block in list(enumerate(blocks(RUNBOOK.read_text(encoding="utf-8")), 1))[first - 1 : last]:
+        began = time.monotonic()
+        (machine.run if machine.booted else machine.command)(block, settings)
+        print(f"block {number}: done in {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def set_up(machine: Machine, stack: ExitStack) -> OpenId:
+    """From nothing to the end of the runbook; a folder that was there already only gets the address of today's provider."""
+    there = (machine.folder / "etc/vsm/env").exists()
+    machine.make(ROOT)
+    if not there:
+        follow(machine, 1, LOADS, {"SOURCE": "/source.git"})
+        certified(machine.folder)
+    network_of_our_own()
+    provider = OpenId(Path(stack.enter_context(tempfile.TemporaryDirectory())), ADDRESS, ACCOUNTS)
+    stack.callback(provider.close)
+    file = machine.folder / "etc/vsm/vsm.toml"
+    if there:
+        file.write_text(re.sub(r'(?<=metadata_url = ").*(?=")', provider.metadata, file.read_text()))
+    print(f"booted: {machine.boot()}", file=sys.stderr)
+    if not there:
+        follow(machine, LOADS + 1, 99, filled_in(ADDRESS, provider))
+        machine.run("cp -r /source.git /srv/vsm/clone.git && chown -R vsm: /srv/vsm/clone.git")
+        file.write_text(f'{file.read_text()}\n[[sources]]\nkind = "git"\npath = "/srv/vsm/clone.git"\nrepository = "example/app"\n')
+    return provider

@@ -20,12 +20,10 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from booted import Machine, network_of_our_own, silent_server, until
+from booted import ADDRESS, Machine, set_up, silent_server, until
 from screens import chromium  # try_runbook has put the tests' peers on the path
-from try_runbook import ACCOUNTS, ROOT, RUNBOOK, OpenId, blocks, certified, filled_in, sign_in
+from try_runbook import RUNBOOK, OpenId, blocks, sign_in
 
-ADDRESS = "https://localhost"
-LOADS = 2  # the last step of the runbook that loads something from outside
 SERVICES = ("vsm-dashboard.service", "vsm-collect.service", "vsm-backup.service")
 TIMERS = ("vsm-collect.timer", "vsm-backup.timer")
 SECRETS = ("VSM_KEY", "VSM_COOKIE_SECRET", "VSM_CLIENT_SECRET")
@@ -214,6 +212,21 @@ def a_new_version_comes_in_as_the_runbook_says(tried: Tried) -> object:
     return {"in s": round(time.monotonic() - began, 1)}
 
 
+def all_of_it_does_as_well_on_a_sqlite_file(tried: Tried) -> object:
+    """The same units with `VSM_STORE` at a file in their home: a harvest, a backup that is whole, a dashboard that is ready."""
+    (tried.machine.folder / "etc/vsm/file").write_text("VSM_STORE=sqlite:////srv/vsm/vsm.db\n")
+    with ExitStack() as stack:
+        for unit in SERVICES:
+            stack.enter_context(tried.machine.told(unit, "EnvironmentFile=/etc/vsm/file"))
+        tried.machine.run("systemctl daemon-reload; systemctl start vsm-collect; systemctl start vsm-backup")
+        tried.machine.run("systemctl restart vsm-dashboard")
+        seconds = tried.ready()
+        whole = tried.machine.run(f"vsm restore backups/{datetime.now(UTC):%a}.zip --check").strip()
+    tried.machine.run("systemctl restart vsm-dashboard; rm /etc/vsm/file /srv/vsm/vsm.db*")
+    tried.ready()
+    return {"ready in s": seconds, "check": whole}
+
+
 def secrets_are_told_nowhere(tried: Tried) -> object:
     """No secret is in `systemctl show`, the journal, a failing run's lines, the processes, or what others may read."""
     run = tried.machine.run
@@ -299,37 +312,9 @@ CLAIMS: tuple[Claim, ...] = (
     a_harvest_that_is_stopped_ends_at_once,
     a_new_version_comes_in_as_the_runbook_says,
     a_harvest_from_a_page_ends_with_the_service,
+    all_of_it_does_as_well_on_a_sqlite_file,
     secrets_are_told_nowhere,
 )
-
-
-def follow(machine: Machine, first: int, last: int, settings: dict[str, str]) -> None:
-    """Blocks of the runbook in order, each in a shell of its own: in the folder before the boot, in the machine after it."""
-    for number, block in list(enumerate(blocks(RUNBOOK.read_text(encoding="utf-8")), 1))[first - 1 : last]:
-        began = time.monotonic()
-        (machine.run if machine.booted else machine.command)(block, settings)
-        print(f"block {number}: done in {time.monotonic() - began:.0f} s", file=sys.stderr)
-
-
-def set_up(machine: Machine, stack: ExitStack) -> OpenId:
-    """From nothing to the end of the runbook; a folder that was there already only gets the address of today's provider."""
-    there = (machine.folder / "etc/vsm/env").exists()
-    machine.make(ROOT)
-    if not there:
-        follow(machine, 1, LOADS, {"SOURCE": "/source.git"})
-        certified(machine.folder)
-    network_of_our_own()
-    provider = OpenId(Path(stack.enter_context(tempfile.TemporaryDirectory())), ADDRESS, ACCOUNTS)
-    stack.callback(provider.close)
-    file = machine.folder / "etc/vsm/vsm.toml"
-    if there:
-        file.write_text(re.sub(r'(?<=metadata_url = ").*(?=")', provider.metadata, file.read_text()))
-    print(f"booted: {machine.boot()}", file=sys.stderr)
-    if not there:
-        follow(machine, LOADS + 1, 99, filled_in(ADDRESS, provider))
-        machine.run("cp -r /source.git /srv/vsm/clone.git && chown -R vsm: /srv/vsm/clone.git")
-        file.write_text(f'{file.read_text()}\n[[sources]]\nkind = "git"\npath = "/srv/vsm/clone.git"\nrepository = "example/app"\n')
-    return provider
 
 
 def main() -> int:
