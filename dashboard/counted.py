@@ -26,6 +26,8 @@ NOT_HERE = (
     "Single items stay in the engine, but for the few that a number is of: boards and the paths of items are not on these pages, "
     "nor charts that need all visits, nor lists of more than a thousand."
 )
+NO_RUNS = "An engine is filled by `vsm export warehouse`, or by the company itself: no runs of collectors are known of here."
+NO_CHECKS = "Nothing is checked here: the checks read the sources' own facts, and an engine has none of them."
 NOT_LISTED = "What is behind its marks is more than a thousand rows, which stay in the engine: they are not listed."
 NO_PATH = "The path of an item is told from all that happened to it, which stays in the engine."
 NO_BOARD = "No board here: its cards are single items, which stay in the engine. The charts tell how many are in each stage."

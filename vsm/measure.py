@@ -65,7 +65,8 @@ class Measures:
     whose way of reading visits cycle times, times in stage and cumulative flow follow. ``definition``:
     whose DORA figures these are, with ``ours`` beside them where they are another tool's; ``delivery``:
     the frames that they are made of. ``spreads``: by stage and time (wait, work, dwell) the variance of
-    its median, where the visits that tell it are elsewhere.
+    its median, where the visits that tell it are elsewhere. ``weekly``: when how many items were done (done_at, n),
+    where the items are elsewhere.
     """
 
     scope: Scope
@@ -90,6 +91,7 @@ class Measures:
     constraint: Constraint | None = None
     graph: "nx.DiGraph[str] | None" = None
     spreads: dict[tuple[str, str], float] = field(default_factory=dict)
+    weekly: pd.DataFrame | None = None
     streams: dict[str, "Measures"] = field(default_factory=dict)
     policy: Policy = "vsm"
     _doubtful: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False, compare=False)
@@ -108,6 +110,11 @@ class Measures:
     def visits(self) -> pd.DataFrame:
         """Every visit of the items, also long before the window, with wait, work and dwell; worked out when first asked for."""
         return self._visited()
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """What a forecast is made from: when items were done."""
+        return self.items if self.weekly is None else self.weekly
 
     @property
     def quality(self) -> pd.DataFrame:

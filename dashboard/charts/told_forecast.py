@@ -102,7 +102,7 @@ def _weeks(rows: pd.DataFrame) -> Span | None:
 
 def _of(asked: Asked) -> tuple[pd.DataFrame, Scope, ZoneInfo]:
     """What every forecast is made from: items, the scope, the reporting zone."""
-    return asked.measures.items, asked.measures.scope, asked.measures.flow.config.zone
+    return asked.measures.finished, asked.measures.scope, asked.measures.flow.config.zone
 
 
 PAGE = "forecast"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import audit_section, data, definitions_section, live, parts, tables, theme
+from dashboard import audit_section, counted, data, definitions_section, live, parts, tables, theme
 from dashboard.parts import Tile
 from dashboard.shared import made_of
 from dashboard.sheets import sheet
@@ -30,15 +30,18 @@ before = data.measures_before(choice).figures if choice.compare else {}
 
 st.header("Sources", anchor=False)
 COLUMNS = ["source", "kind", "scope", "status", "finished_at", "rows", "changed", "error"]
-runs = data.harvests()
-parts.table(made_of(runs, "last", lambda: runs.drop_duplicates("source")[COLUMNS]), alt="The last run of each source")
-live.panel()
-with st.expander("How many facts there are of each kind"):
-    facts = flow.facts
-    sheet(
-        made_of(facts, "counts", lambda: pd.DataFrame(facts.counts().items(), columns=["table", "rows"])),
-        alt="Facts by table",
-    )
+if counted.url() is not None:
+    st.caption(counted.NO_RUNS)
+else:
+    runs = data.harvests()
+    parts.table(made_of(runs, "last", lambda: runs.drop_duplicates("source")[COLUMNS]), alt="The last run of each source")
+    live.panel()
+    with st.expander("How many facts there are of each kind"):
+        facts = flow.facts
+        sheet(
+            made_of(facts, "counts", lambda: pd.DataFrame(facts.counts().items(), columns=["table", "rows"])),
+            alt="Facts by table",
+        )
 
 st.header("Coverage", anchor=False)
 st.caption("How much of what happened is linked, and so how much the other numbers can speak of.")
@@ -48,7 +51,9 @@ with st.grid(3, min_column_width=300):
 
 st.header("Remarks on the data", anchor=False)
 st.caption("What checks of the data found, what it does to the numbers, and what would mend it.")
-if measures.quality.empty:
+if counted.url() is not None:
+    st.info(counted.NO_CHECKS, icon=":material/rule:")
+elif measures.quality.empty:
     st.success("No check found anything.", icon=":material/check:")
 else:
     wide = {name: st.column_config.Column(width="large") for name in ("effect", "remedy")}

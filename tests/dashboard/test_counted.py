@@ -67,6 +67,11 @@ def test_every_page_is_drawn_and_says_where_its_numbers_are_counted(engine, look
         assert [*app.exception, *app.error, *app.warning] == [], page
         assert "Single items stay in the engine" in text(app), page
         assert "open its item's path" not in text(app), page
+        if page == "forecast":
+            assert "No forecast" not in text(app)
+            assert "Not drawn here" not in text(app)
+        if page == "data":
+            assert (counted.NO_CHECKS in text(app), [one.value for one in app.success]) == (True, [])
         if page == "flow":
             assert "No board here" in text(app)
             assert {one.label: one.value for one in app.metric}["Throughput"] != "–"

@@ -149,14 +149,17 @@ def promises(totals: Floats) -> dict[str, float | None]:
 def history(items: pd.DataFrame, scope: Scope, zone: ZoneInfo, most: int = HISTORY) -> pd.DataFrame:
     """The last whole weeks before now with the items finished in each, also those without any: week, items.
 
-    Beginning after the week of the first finished item: that week may have begun before the records.
+    Beginning after the week of the first finished item: that week may have begun before the records. A row of `items`
+    is one of them, or as many as its ``n`` says.
     """
-    done = items.loc[items["done_at"] <= scope.end, "done_at"]
+    items = items[items["done_at"] <= scope.end]
+    done = items["done_at"]
     if done.empty:
         return pd.DataFrame({"week": pd.Series(dtype="datetime64[us]"), "items": pd.Series(dtype="int64")})
     every = weeks(done.min(), scope.end, zone)
     told = every.loc[every["whole"] & (every.index > 0), "week"].iloc[-most:].reset_index(drop=True)
-    counts = week_starts(done, zone).value_counts()
+    mondays = week_starts(done, zone)
+    counts = items["n"].groupby(mondays).sum() if "n" in items else mondays.value_counts()
     return pd.DataFrame({"week": told, "items": told.map(counts).fillna(0).astype("int64")})
 
 

@@ -43,7 +43,6 @@ LEFT_OUT = {
     "quality": "the checks read the sources' own facts",
     "teams": "not worked out in an engine yet",
     "months": "not worked out in an engine yet",
-    "forecast.hit_rate": "the back-test needs each item's own time",
 }
 
 
@@ -258,10 +257,14 @@ def _measures(
     base = _base(told, chosen, scope)
     figures = {name: _figure(base.figures[name], number, said, weekly.get(name)) for name, (number, said) in found.items()}
     figures |= {name: replace(base.figures[name], rule="", series=None, said={"why": ROWS, AWAY: ROWS}) for name in ABSENT}
-    figures |= {"finished_in_12_weeks": _promised(items, scope, told, first_done)}
+    finished = _finished(items, scope, zone, first_done)
+    figures |= {
+        "finished_in_12_weeks": forecast.finished_in(finished, scope, zone),
+        "forecast_hit_rate": forecast.hit_rate(finished, scope, zone),
+    }
     teams = hands.between_teams.reindex(columns=base.between_teams.columns).fillna({"wait_n": 0, "kept_n": 0})
     return replace(
-        base, figures=base.figures | figures, distribution=flow.distribution(items, window),
+        base, figures=base.figures | figures, weekly=finished, distribution=flow.distribution(items, window),
         between_teams=teams.astype(base.between_teams.dtypes.to_dict()), lead_time_parts=went.parts(scope),
         _doubtful=lambda: base.quality.head(0), _monthly=lambda: base.months.head(0), _teamed=dict,
         _apart=lambda: went.by_application(scope, zone),
@@ -269,7 +272,7 @@ def _measures(
 
 
 ABSENT = (
-    "blocked_time", "blocked_by", "forecast_hit_rate", "tickets_linked", "changes_deployed", "incidents_linked", "batch_size",
+    "blocked_time", "blocked_by", "tickets_linked", "changes_deployed", "incidents_linked", "batch_size",
     "availability", "time_to_acknowledge",
 )  # fmt: skip
 
@@ -306,16 +309,14 @@ def _since(first: pd.Timestamp | None, scope: Scope, zone: ZoneInfo, what: str) 
     return {"since": f"the first {what} known is of {first.tz_convert(zone).date()}"}
 
 
-def _promised(items: Expr, scope: Scope, told: Warehouse, first: pd.Timestamp | None) -> Figure:
-    """What the coming weeks finish, from the counts of the past weeks: each item of a week as if it were done as it began."""
-    zone = told.config.zone
+def _finished(items: Expr, scope: Scope, zone: ZoneInfo, first: pd.Timestamp | None) -> pd.DataFrame:
+    """How many items were done in each week in which some were, as if they were done when it began: done_at, n."""
     if first is None:
-        weekly = pd.DataFrame({"done_at": pd.Series(dtype="datetime64[us, UTC]")})
-    else:
-        counts = flow.finished_by_week(items, replace(scope, start=min(first, scope.end)), zone)
-        starts = counts["week"].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
-        weekly = pd.DataFrame({"done_at": starts.repeat(counts["items"]).reset_index(drop=True)})
-    return forecast.finished_in(weekly, scope, zone)
+        return pd.DataFrame({"done_at": pd.Series(dtype="datetime64[us, UTC]"), "n": pd.Series(dtype="int64")})
+    counts = flow.finished_by_week(items, replace(scope, start=min(first, scope.end)), zone)
+    counts = counts[counts["items"] > 0].reset_index(drop=True)
+    starts = counts["week"].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
+    return pd.DataFrame({"done_at": starts, "n": counts["items"]})
 
 
 def shipped(told: Warehouse, scope: Scope) -> Deliveries:
