@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vsm.errors import ConfigError
-from vsm.secrecy import concealed
-
-HIDDEN = "***"
-_seen: set[str] = set()
+from vsm.secrecy import HIDDEN, remember
+from vsm.secrecy import hidden as hidden
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,7 @@ class Secret:
     def reveal(self) -> str:
         """The value itself, for the request that needs it. Raises ConfigError where it is not there."""
         scheme, _, name = self._told.partition(":")
-        value = _environment(name, self._place) if scheme == "env" else _keyring(name, self._place)
-        _seen.add(value)
-        return value
+        return remember(_environment(name, self._place) if scheme == "env" else _keyring(name, self._place))
 
 
 def secret(told: Any, place: str) -> Secret:
@@ -88,10 +84,3 @@ def _keyring(name: str, place: str) -> str:
     if not value:
         raise ConfigError(f"{place}: the keyring has nothing for {service}/{user}; put it there with: keyring set {service} {user}")
     return str(value)
-
-
-def hidden(text: str) -> str:
-    """A text in which no secret that was ever asked for can be read, nor anything that looks like one."""
-    for value in sorted(_seen, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
-    return concealed(text)

@@ -1,12 +1,16 @@
 """Secrets planted wherever a source or a person may put one: after everything has run, none is in anything that was written."""
 
 import json
+import os
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from asgi import call
 from jenkins_peer import Jenkins
+from pypdf import PdfReader
 from starlette.applications import Starlette
 
 from collectors.handles import Handles
@@ -103,6 +107,85 @@ def test_the_interface_tells_none(planted, capfdbinary):
     for path in ("/api/v1/report", "/metrics", f"/api/v1/explain/none?access_token={PLANTED['query']}"):
         assert leaks(call(app, path=path).body) == [], path
     assert leaks(b"".join(capfdbinary.readouterr())) == []
+
+
+def texts(path: Path) -> bytes:
+    """All that can be read in a file that was written: also within what is packed in it."""
+    told = path.read_bytes()
+    if path.suffix == ".pdf":
+        told += "\n".join(page.extract_text() for page in PdfReader(path).pages).encode()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            told += b"\n".join(archive.read(name) for name in archive.namelist())
+    return told
+
+
+# One chart is enough: the texts beside the charts are the same for all.
+TAKEN = {
+    **{f"pack.{kind}": ["export", "pack", "{file}", "--chart", "deployment_frequency"] for kind in ("html", "pdf", "pptx", "zip")},
+    **{f"chart.{kind}": ["export", "chart", "deployment_frequency", "{file}"] for kind in ("svg", "csv")},
+    "log.json": ["export", "ocel", "{file}"],
+    "log.xes": ["export", "xes", "{file}"],
+    "tables": ["export", "csv", "{file}"],
+    "facts": ["export", "facts", "{file}"],
+    "backup.zip": ["backup", "{file}"],
+}
+
+
+def test_nothing_that_is_taken_along_has_one(planted, capfdbinary, monkeypatch):
+    from dashboard.export import commands, pack_command
+
+    place, _ = planted
+    assert cli.run(["collect"]) == 0
+    measured, kept = commands.measured, []
+    for module in (commands, pack_command):  # all of them show the same, which is worked out once
+        monkeypatch.setattr(module, "measured", lambda **options: kept[0] if kept else kept.append(measured(**options)) or kept[0])
+    (place / "taken").mkdir()
+    for name, words in TAKEN.items():
+        assert cli.run([word.format(file=place / "taken" / name) for word in words]) == 0, name
+    assert cli.run(["doctor"]) in (0, 1)
+    assert cli.run(["audit", "--format", "json"]) == 0
+    files = {path.relative_to(place / "taken"): texts(path) for path in (place / "taken").rglob("*") if path.is_file()}
+    assert len(files) > len(TAKEN)
+    read = b"".join(files.values())
+    assert b"Use *** (#1)" in read  # the commit with a secret in its title, without it
+    assert {path: leaks(told) for path, told in files.items() if leaks(told)} == {}
+    assert leaks(b"".join(capfdbinary.readouterr())) == []
+
+
+BREAKS = """
+import os, sys
+from collectors import git, harvest
+from collectors.credentials import secret
+from vsm import cli
+said = secret("env:PLANTED_TOKEN", "source git: token").reveal()
+
+def broken(*asked, **told):
+    try:
+        raise ValueError(f"https://ann:{os.environ['PLANTED_PASSWORD']}@forge.example/ refused {said}")
+    except ValueError as error:
+        raise RuntimeError(f"token={said}") from error
+
+if sys.argv[1] == "collector":
+    git.GitCollector.pages = broken
+else:
+    harvest.harvest = broken
+cli.main(["collect"])
+"""
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize("where", ["collector", "program"])
+def test_an_error_that_nobody_expected_is_told_without_them(planted, where, log):
+    place, _ = planted
+    told = {"PLANTED_PASSWORD": PLANTED["remote"], "VSM_LOG": log}
+    call = [sys.executable, "-c", BREAKS, where]
+    done = subprocess.run(call, cwd=place, env=os.environ | told, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"RuntimeError: token=***" in done.stderr
+    assert (b"ValueError" in done.stderr) is (where == "program")  # a source's failure is one sentence
+    assert leaks(done.stdout + done.stderr) == []
+    assert {path.name: leaks(path.read_bytes()) for path in place.glob("vsm.db*") if leaks(path.read_bytes())} == {}
 
 
 WRONG = {

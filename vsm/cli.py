@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
 from vsm import memory
 from vsm.errors import UsageError, WorkError
-from vsm.secrecy import concealed
+from vsm.secrecy import hidden
 
 GROUP, EXPORTS = "vsm.commands", "vsm.exports"
 
@@ -85,8 +86,17 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit; an error that we know ends with its sentence, not a traceback."""
+    sys.excepthook = broken
     memory.of_a_short_run()
     leave(run(arguments))
+
+
+def broken(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python says of an error that nobody expected, without the secrets that its words may repeat."""
+    import traceback
+
+    said = hidden("".join(traceback.format_exception(kind, error, trace)).rstrip())
+    say(said, wrong=True, status=1)
 
 
 def leave(status: int) -> NoReturn:
@@ -158,5 +168,5 @@ def say(sentence: str, *, wrong: bool = False, **more: Any) -> None:
 
 
 def _told(error: Exception, status: int) -> int:
-    say(f"vsm: {concealed(str(error))}", wrong=True, status=status)
+    say(f"vsm: {hidden(str(error))}", wrong=True, status=status)
     return status

@@ -8,7 +8,7 @@ from vsm.checks import CHECKS, PROPOSALS, Check, found
 from vsm.cli import common
 from vsm.config import load
 from vsm.errors import WorkError
-from vsm.secrecy import concealed
+from vsm.secrecy import hidden
 
 MARKS = {True: "well", None: "note", False: "WRONG"}
 
@@ -34,5 +34,5 @@ def doctor(store: str, config: Path | None) -> None:
 
 def line(check: Check) -> str:
     """One check as a line, its remedy below it."""
-    said = concealed(f"{MARKS[check.well]:5} {check.what}: {check.said}")
+    said = hidden(f"{MARKS[check.well]:5} {check.what}: {check.said}")
     return f"{said}\n      -> {check.remedy}" if check.remedy else said

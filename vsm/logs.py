@@ -1,6 +1,6 @@
 """What is logged, and how: sentences for a person, or with `VSM_LOG=json` one JSON object a line for a collector of logs.
 
-Imports nothing of ours: whatever else fails can still be logged.
+Imports nothing of ours but what imports nothing itself: whatever else fails can still be logged.
 """
 
 import json
@@ -13,12 +13,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vsm.errors import UsageError
+from vsm.secrecy import hidden
 
 KINDS = ("text", "json")
 OURS = ("vsm", "collectors", "dashboard")
 # Names and keys of accounts in a URL: whoever reads a log need not know them.
 ACCOUNT = re.compile(r"(?<=://)[^/\s@]+@")
 PLAIN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class Record(logging.LogRecord):
+    """What is logged, by whomever: without a secret in its words or in its traceback."""
+
+    def __init__(self, *told: Any, **more: Any) -> None:
+        super().__init__(*told, **more)
+        if self.exc_info and self.exc_info[0]:
+            self.exc_text = hidden(logging.Formatter().formatException(self.exc_info))
+
+    def getMessage(self) -> str:
+        """The words."""
+        return hidden(super().getMessage())
 
 
 class Lines(logging.Formatter):
@@ -34,15 +48,16 @@ class Lines(logging.Formatter):
         }
         told |= {name: value for name, value in vars(record).items() if name not in PLAIN}
         if record.exc_info and record.exc_info[0]:
-            told["error"] = self.formatException(record.exc_info)
+            told["error"] = record.exc_text or hidden(self.formatException(record.exc_info))
         return ACCOUNT.sub("", json.dumps(told, ensure_ascii=False, default=str))
 
 
 def begin(environment: Mapping[str, str] = os.environ) -> bool:
-    """Where VSM_LOG asks for JSON, let everything that is logged go to standard error as JSON; returns whether it does.
+    """Let no secret into what is logged. Where VSM_LOG asks for JSON it goes to standard error as that; returns whether it does.
 
     Raises UsageError for a VSM_LOG that is neither text nor json.
     """
+    logging.setLogRecordFactory(Record)
     kind = environment.get("VSM_LOG") or "text"
     if kind not in KINDS:
         raise UsageError(f"VSM_LOG is {kind!r}; expected {' or '.join(KINDS)}")

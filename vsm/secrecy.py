@@ -8,6 +8,7 @@ names of fields; a password in the middle of a sentence is not known by anything
 import re
 
 HIDDEN = "***"
+_known: set[str] = set()  # secrets that this process has looked up
 # Looked for first, by a letter that each needs: a text without any of these, as nearly all are, is not searched again.
 MARKS = {
     "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "whsec_", "npm_", "sk_live_"),
@@ -59,6 +60,20 @@ def concealed(text: str) -> str:
                 if mark in text:
                     return BEFORE.sub(lambda found: found[found.lastgroup or 0] + HIDDEN, FORMS.sub(HIDDEN, text))
     return text
+
+
+def remember(secret: str) -> str:
+    """A secret that was looked up: from now on it is hidden in whatever form it has."""
+    if secret:
+        _known.add(secret)
+    return secret
+
+
+def hidden(text: str) -> str:
+    """The text without any secret that was ever looked up, nor anything that looks like one."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return concealed(text)
 
 
 def is_secret(field: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from vsm.errors import UsageError
+from vsm.secrecy import remember
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
@@ -69,7 +70,7 @@ class Hooks(_Part):
     def secrets(self, hook: str) -> list[str]:
         """The secrets of a hook, empty where it is not configured. Raises UsageError for a variable that is not set."""
         told: tuple[str, ...] = getattr(self, hook)
-        found = [os.environ.get(one.removeprefix("env:"), "").strip() for one in told]
+        found = [remember(os.environ.get(one.removeprefix("env:"), "").strip()) for one in told]
         if missing := [one.removeprefix("env:") for one, value in zip(told, found, strict=True) if not value]:
             raise UsageError(f"hooks.{hook}: the environment variable {missing[0]} is not set; set it, or name another")
         return found

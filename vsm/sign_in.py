@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vsm.errors import UsageError
+from vsm.secrecy import remember
 
 SHORTEST = 32  # characters of the secret that cookies are signed with
 LONGEST_HOURS = 24 * 30  # the cookie itself lives as long
@@ -77,7 +78,7 @@ class SignIn(Table):
         """The client's secret and the one that cookies are signed with. Raises UsageError for one that is missing or short."""
         found = []
         for name, told, least in (("client_secret", self.client_secret, 1), ("cookie_secret", self.cookie_secret, SHORTEST)):
-            value = environment.get(told[4:], "").strip()
+            value = remember(environment.get(told[4:], "").strip())
             if len(value) < least:
                 need = "a secret" if least == 1 else f"a secret of {least} characters or more, such as `openssl rand -hex 32` makes"
                 raise UsageError(f"[sign_in] {name}: the environment variable {told[4:]} is empty or too short; expected {need}")

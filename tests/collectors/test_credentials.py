@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from collectors import credentials
 from collectors.credentials import hidden, secret, setting
+from vsm import secrecy
 from vsm.errors import ConfigError
 
 
@@ -90,4 +90,4 @@ def test_a_value_whose_variable_is_not_set_is_missed_only_when_it_is_needed(monk
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch):
-    monkeypatch.setattr(credentials, "_seen", set())
+    monkeypatch.setattr(secrecy, "_known", set())

@@ -113,6 +113,28 @@ def test_what_breaks_outside_of_a_pages_own_run_is_said_with_a_number_that_is_in
     assert f"error {number[1]}" in caplog.text
 
 
+def test_a_secret_in_the_words_of_what_breaks_is_neither_on_the_page_nor_in_the_log(caplog):
+    """One that the server has looked up, in whatever form it has, and one that looks like a secret; also in an error's cause."""
+
+    def script():
+        from dashboard.serve import broken
+        from vsm.secrecy import remember
+
+        try:
+            try:
+                raise ValueError("https://ann:planted-1@forge.example/shop.git")
+            except ValueError as error:
+                raise RuntimeError(f"a hook signed with {remember('planted 2, known')}") from error
+        except RuntimeError as error:
+            broken(error)
+
+    app = AppTest.from_function(script).run()
+    assert "look for error" in app.error[0].value
+    assert "ValueError: https://ann:***@forge.example/shop.git" in caplog.text
+    assert "RuntimeError: a hook signed with ***" in caplog.text
+    assert "planted" not in caplog.text + app.error[0].value
+
+
 def test_a_part_of_a_page_that_has_said_so_itself_is_not_told_twice():
     def script():
         from streamlit.errors import FragmentHandledException
