@@ -4,7 +4,8 @@ import html
 
 import streamlit as st
 
-# Lines of 2,000 pixels cannot be read, and a chart of that width says no more; below, pages use all there is.
+# Lines of 2,000 pixels cannot be read, and a chart of that width says no more; below, pages use all there is. What Streamlit offers
+# over a chart, our own buttons under it do with names, definitions and vectors; there it would lie on the finding.
 WIDE = """
 [data-testid="stMainBlockContainer"] { max-width: 1880px; margin: 0 auto; }
 [data-testid="stCaptionContainer"], [data-testid="stMarkdownContainer"] > p { max-width: 110ch; }
@@ -13,6 +14,8 @@ WIDE = """
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-waiting_"]):not(:has([data-testid="stSpinner"])) { display: none; }
 [data-testid="stHeaderActionElements"] { display: none; }
 .st-key-period [role="radiogroup"] { flex-wrap: wrap; }
+[class*="st-key-card_"] [data-testid="stElementToolbarButton"]:has(
+  [aria-label^="Show data"], [aria-label^="Download as PNG"], [aria-label^="Copy Vega-Lite spec"]) { display: none; }
 """
 # On paper nobody can press anything: controls go, and what they were set to is said in a line. A chart is as wide as its
 # page, and is not cut in two.

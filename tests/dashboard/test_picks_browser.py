@@ -42,6 +42,17 @@ def test_a_dot_opens_its_items_path_again_and_again_and_a_brush_lists_items(dash
     listed.wait_for(state="detached", timeout=PATIENCE)
 
 
+def test_over_a_chart_lies_nothing_but_the_way_to_the_whole_screen(dashboard, window):
+    """Streamlit's own buttons for data and pictures would lie on the finding; ours stand under the chart."""
+    page = window().open("/delivery")
+    page.locator("[data-testid=stVegaLiteChart]").first.hover()
+    page.wait_for_timeout(500)
+
+    chart = page.locator("[data-testid=stElementContainer]:has([data-testid=stVegaLiteChart])")
+    shown = chart.locator("[data-testid=stElementToolbarButton]:visible [aria-label]")
+    assert {label.get_attribute("aria-label").split(":")[0] for label in shown.all()} == {"Fullscreen"}
+
+
 def test_a_week_that_is_clicked_lists_its_deployments(dashboard, window):
     page = window().open("/")
     card = page.locator(".st-key-card_deployment_frequency")
