@@ -1,6 +1,7 @@
 """The dashboard of an engine: what `vsm dashboard --engine URL` counts where a company's events are, instead of in a store."""
 
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -81,7 +82,10 @@ class Held:
 
 
 def held(place: str, config: Config, now: pd.Timestamp | None) -> Held:
-    """The engine at a URL, as it was known at an instant; it stays open. Raises UsageError where it does not answer."""
+    """The engine at a URL, as it was known at an instant; it stays open while somebody has it.
+
+    Raises UsageError where it does not answer.
+    """
     from vsm.warehouse.engine import answering, connect
 
     engine = connect(place, {"read_only": "true"})
@@ -89,10 +93,12 @@ def held(place: str, config: Config, now: pd.Timestamp | None) -> Held:
         from vsm.warehouse import measured
 
         with answering(engine):
-            return Held(measured.read(engine, config, now))
+            told = Held(measured.read(engine, config, now))
     except Exception:  # whatever it was goes on; a file that stayed open could not be opened again
         engine.close()
         raise
+    weakref.finalize(told, engine.close)  # once nobody asks it any more: a newer one has taken its place
+    return told
 
 
 def said() -> str | None:

@@ -134,6 +134,32 @@ def test_what_clearly_changed_since_the_period_before_is_told_as_from_the_store(
     pd.testing.assert_frame_equal(stage_changes(now, before), stage_changes(here, past))
 
 
+@pytest.fixture
+def in_postgres(postgres, sample_store, monkeypatch) -> Iterator[None]:
+    """A PostgreSQL database with what the sample's store holds is the engine, over a connection with a password."""
+    database = postgres.fresh()
+    told = postgres.loopback(database.partition("@/")[2].partition("?")[0])
+    assert cli.run(["export", "warehouse", "--engine", told, "--store", sample_store, "--config", str(SAMPLE)]) == 0
+    monkeypatch.setenv(counted.ENGINE, told)
+    yield
+    data._held.clear()
+    postgres.drop(database)
+
+
+@pytest.mark.peer
+def test_pages_of_an_engine_on_postgresql_have_the_numbers_of_one_on_duckdb(url, sample, in_postgres, look, monkeypatch) -> None:
+    app = look("overview", compare="false", stream="checkout")
+    assert "Counted in the engine postgresql&#58;//127&#46;0&#46;0&#46;1" in text(app)
+    app.switch_page("views/flow.py").run()
+    assert [*app.exception, *app.error, *app.warning] == []
+    here = data.measures(CHECKOUT)
+    assert len(here.figures["cycle_time"].rows) > 100
+    monkeypatch.setenv(counted.ENGINE, url)
+    for name, there in data.measures(CHECKOUT).figures.items():
+        assert here.figures[name].values == pytest.approx(there.values), name
+        pd.testing.assert_frame_equal(there.rows, here.figures[name].rows)
+
+
 def test_what_an_engine_cannot_tell_is_refused_in_a_sentence(engine, sample, capsys) -> None:
     with pytest.raises(UsageError, match="stay in the engine"):
         data.measures(replace(CHECKOUT, level="parent"))

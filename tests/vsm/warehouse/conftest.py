@@ -1,6 +1,6 @@
 """Engines to compare with: those that need no server always, a real PostgreSQL and a Spark cluster where they can be had."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -22,11 +22,9 @@ def engine(request, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A real PostgreSQL server, whose own zone is not UTC."""
-    server = pytest.importorskip("postgres_server", reason="the store's tests bring the server").Postgres()
-    yield server.loopback("postgres")
-    server.close()
+def postgresql_url(_postgres) -> str:
+    """The tests' own PostgreSQL server, whose own zone is not UTC, over a connection with a password."""
+    return _postgres.loopback("postgres")
 
 
 @pytest.fixture(scope="session")
