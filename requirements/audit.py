@@ -13,6 +13,7 @@ from pathlib import Path
 
 # Known to be vulnerable since 2018 (PYSEC-2018-28): a service that has nothing to say about it does not know advisories.
 CANARY = ("requests", "2.19.1")
+PATIENCE = 300  # seconds for all answers to a list
 
 
 def judged(told: dict | None, canary: dict | None) -> tuple[int, str]:
@@ -49,7 +50,11 @@ def asked(program: str, *arguments: str) -> dict | None:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         call = [program, "--disable-pip", "--progress-spinner", "off", "--format", "json", "--output", str(answer), *arguments]
-        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        except (OSError, subprocess.TimeoutExpired) as error:  # it is not there, or the service never ends
+            print(str(error).partition("', '--")[0], file=sys.stderr)
+            return None
         try:
             return json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
