@@ -15,3 +15,7 @@ class ConfigError(UsageError):
 
 class StoreError(UsageError):
     """The store cannot be opened or is not ours; the message says why and what to do."""
+
+
+class NoStore(StoreError):
+    """There is no store yet: no file, or a database without tables."""

@@ -22,7 +22,7 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
 
 from vsm import sqlite_store
-from vsm.errors import StoreError
+from vsm.errors import NoStore, StoreError
 from vsm.models import TABLES
 from vsm.sqlite_store import VERSION
 
@@ -45,7 +45,7 @@ def open_store(url: str, create: bool = True) -> Engine:
     path = file_of(engine)
     if path is not None and not path.exists():
         if not create:
-            raise StoreError(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
+            raise NoStore(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
         if not path.parent.is_dir():
             raise StoreError(f"no folder {path.parent} for the store {engine.url}: make it, or give another --store")
     try:
@@ -165,7 +165,7 @@ def migrate(engine: Engine, create: bool = True) -> None:
         raise StoreError(f"the database {engine.url} has tables but is not a store of this program: give another --store")
     if not tables or version is None:
         if not create and engine.dialect.name == "postgresql":
-            raise StoreError(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
+            raise NoStore(f"no store at {engine.url}: fill it with `vsm collect` or `vsm import FOLDER` first")
         _found(engine)
         return
     # Alembic takes a tenth of a second, and a store that is new or up to date does not need it.

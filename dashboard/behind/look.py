@@ -20,7 +20,7 @@ from vsm import config as configuration
 from vsm import journal, store
 from vsm.access import ANYBODY, Viewer
 from vsm.config import Config
-from vsm.errors import UsageError
+from vsm.errors import NoStore, UsageError
 
 STORE, CONFIG = "VSM_STORE", "VSM_CONFIG"  # the environment by which `vsm dashboard` hands over its options
 ASKED_ANEW = 3600  # seconds after which an engine is asked what has changed: to follow every item anew costs it minutes
@@ -118,6 +118,8 @@ def key_now() -> tuple[Key, Config]:
         raise NothingYet(f"There is no store at {place} yet.")
     try:
         version = store.version(engine_of(place, file))
+    except NoStore:
+        raise NothingYet(f"There is no store at {store.shown(place)} yet.") from None
     except store.DBAPIError as error:
         raise unread(place, error) from None
     if version[0] == 0:

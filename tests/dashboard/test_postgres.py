@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from dashboard import data
-from dashboard.data import Choice
+from dashboard.data import Choice, NothingYet
 from vsm import cli, store
 from vsm.errors import UsageError
 
@@ -40,6 +40,21 @@ def test_a_page_shows_what_is_there_and_what_comes(look, add):
     add("PAY-1", "PAY-2")
     assert look("overview", url).main
     assert data.known().facts == 2
+
+
+def test_a_database_without_tables_is_no_store_yet_and_no_error(postgres, monkeypatch, tmp_path):
+    url = postgres.fresh()
+    monkeypatch.setenv("VSM_STORE", url)
+    monkeypatch.delenv("VSM_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NothingYet) as told:
+        data.known()
+    assert str(told.value) == f"There is no store at {store.shown(url)} yet."
+    assert data.why_not_ready() is None
+
+    store.open_store(url).dispose()
+    with pytest.raises(NothingYet, match="holds nothing yet"):
+        data.known()
 
 
 def test_notes_are_written_and_taken_back(add):
