@@ -2,14 +2,15 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shelf as shelves
+from sqlalchemy.engine import Engine
 
 from collectors.base import Context
 from collectors.git import GitCollector
@@ -100,12 +101,14 @@ class Shelf(shelves.Shelf):
         """Harvest a clone as the source "git"."""
         collector = GitCollector.configured({"path": str(path), **keys}, Context(path.parent, since=since, who=self.who))
         collector.page = page
-        engine = sqlite_store.open_store(Path(str(self.engine.url.database)))
-        assert engine is not None
+        engine: Any = self.engine
+        if engine.dialect.name == "sqlite":
+            engine = sqlite_store.open_store(Path(str(engine.url.database)))
+            assert engine is not None
         try:
             return harvest(engine, [collector], shelves.Silent(), full, lambda: MONDAY)[0]
         finally:
-            engine.dispose()
+            engine.dispose()  # PostgreSQL's begins anew with the next question
 
     def cursor(self, path: Path) -> dict[str, object]:
         """How far a clone has been read."""
@@ -119,9 +122,37 @@ class Shelf(shelves.Shelf):
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def where(request: pytest.FixtureRequest) -> str:
+    """What the stores of a test are kept in: SQLite, unless the test is marked with `shelf.both`."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def stores(where: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
+    """Makes stores without facts."""
+    made: list[Engine] = []
+    lent: list[str] = []
+    server = request.getfixturevalue("postgres") if where == "postgresql" else None
+
+    def make() -> Engine:
+        if server is None:
+            url = f"sqlite:///{tmp_path / f'store{len(made) or str()}.db'}"
+        else:
+            lent.append(url := server.lend(lambda place: store.open_store(place).dispose()))
+        made.append(store.open_store(url))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+    for url in lent:
+        server.give_back(url)
+
+
+@pytest.fixture
+def shelf(stores: Callable[[], Engine]) -> Shelf:
     """An empty store."""
-    return Shelf(store.open_store(f"sqlite:///{tmp_path / 'store.db'}"))
+    return Shelf(stores())
 
 
 @pytest.fixture
@@ -137,7 +168,6 @@ def another(tmp_path: Path) -> Callable[..., Repo]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Callable[[], Shelf]:
+def fresh(stores: Callable[[], Engine]) -> Callable[[], Shelf]:
     """Makes more stores, to compare one harvest with another."""
-    numbers = count()
-    return lambda: Shelf(store.open_store(f"sqlite:///{tmp_path / f'other{next(numbers)}.db'}"))
+    return lambda: Shelf(stores())

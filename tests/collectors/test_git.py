@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from shelf import both
 
 from collectors import reading
 from collectors.base import CollectorError, Context
@@ -34,6 +35,7 @@ def shas_of(shelf, number: int) -> set:
 # Commits. ----------------------------------------------------------------------------------------
 
 
+@both
 def test_a_commit_has_both_dates_its_author_its_parents_and_the_whole_message(repo, shelf):
     first = repo.commit("Start")
     message = "Sort the cart\n\nPAY-12: by price.\n\nThis reverts commit 1234567."
@@ -130,6 +132,7 @@ def test_a_commit_without_any_date_is_left_out_and_counted(repo, shelf):
 # People. -----------------------------------------------------------------------------------------
 
 
+@both
 def test_no_address_is_kept_of_authors_messages_titles_tags_or_branches(repo, shelf):
     repo.commit("Start for ann@example.org\n\nCo-authored-by: Bob <Bob@Example.org>\nSigned-off-by: Ann <ann@example.org>")
     repo.branch("bob@example.org")
@@ -399,6 +402,7 @@ def test_patterns_are_case_sensitive_and_may_take_back(repo, shelf):
     assert [row["id"] for row in shelf.rows("deployments")] == ["git:shop:release/4", "git:shop:v1"]
 
 
+@both
 def test_a_moved_tag_moves_its_deployment_and_a_deleted_one_takes_it_away(repo, shelf):
     repo.commit()
     repo.tag("v1")
@@ -425,6 +429,7 @@ def test_an_edited_pattern_takes_effect_without_a_new_commit(repo, shelf):
 # Pull requests. ----------------------------------------------------------------------------------
 
 
+@both
 def test_a_merge_tells_number_title_branch_and_the_commits_that_it_brought(repo, shelf):
     repo.commit()
     repo.branch("work")
@@ -582,6 +587,7 @@ def test_another_forges_merge_tells_number_title_and_both_branches(repo, shelf):
     assert shas_of(shelf, 12) == {one}
 
 
+@both
 def test_when_a_history_moves_to_another_forge_the_old_numbers_go(repo, shelf, fresh):
     for number in (1, 2):
         repo.commit(f"Merged in gift (pull request #{number})")
@@ -596,6 +602,7 @@ def test_when_a_history_moves_to_another_forge_the_old_numbers_go(repo, shelf, f
     assert shelf.everything() == other.everything()
 
 
+@both
 def test_what_the_forges_own_collector_said_stays(repo, shelf):
     from vsm import models, store
 
@@ -642,6 +649,7 @@ def grow(repo) -> list:
     ]
 
 
+@both
 def test_harvests_along_the_way_leave_what_one_at_the_end_does(repo, shelf, fresh):
     for step in grow(repo):
         step()
@@ -687,6 +695,7 @@ def test_of_old_tips_that_the_clone_has_no_more_nothing_is_left(repo, shelf, fre
     assert shelf.collect(repo.path, release_tags="v*").read.total() == 0
 
 
+@both
 def test_a_harvest_that_was_killed_half_way_is_completed_by_the_next(repo, shelf, fresh):
     for step in grow(repo):
         step()

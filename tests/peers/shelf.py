@@ -1,12 +1,26 @@
 """A store that tests harvest into, and what is in it as plain rows; a watcher that keeps what it is told."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import cycle
 
+import pytest
 import sqlalchemy as sa
 
 from collectors.base import Page
 from collectors.harvest import Outcome
 from vsm.models import TABLES
+
+# A test that compares what a harvest kept, on SQLite and on PostgreSQL.
+both = pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)], indirect=True)
+
+
+def in_turn(name: str, values: Iterable[object]) -> pytest.MarkDecorator:
+    """A test with several values of an argument: one on SQLite, the next on PostgreSQL, which costs no test more."""
+    places = cycle(["sqlite", "postgresql"])
+    marks = {"sqlite": [], "postgresql": [pytest.mark.peer]}
+    told = [pytest.param(value, place, marks=marks[place]) for value, place in zip(values, places, strict=False)]
+    return pytest.mark.parametrize((name, "where"), told, indirect=["where"])
 
 
 class Killed(KeyboardInterrupt):

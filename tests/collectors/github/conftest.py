@@ -9,12 +9,12 @@ import pytest
 import shelf as shelves
 from github_graphql import GitHub, Thing
 from served import Served
+from sqlalchemy.engine import Engine
 
 from collectors.base import Context
 from collectors.github.collector import GitHubCollector
 from collectors.handles import Handles
 from collectors.harvest import Outcome, harvest
-from vsm import store
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WHO = Handles(b"a key")
@@ -47,21 +47,15 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(stores: Callable[[], Engine], tmp_path: Path) -> Shelf:
     """An empty store."""
-    return Shelf(store.open_store(f"sqlite:///{tmp_path / 'store.db'}"), tmp_path)
+    return Shelf(stores(), tmp_path)
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Callable[[], Shelf]:
+def fresh(stores: Callable[[], Engine], tmp_path: Path) -> Callable[[], Shelf]:
     """Makes more stores, to compare one harvest with another."""
-    made: list[Shelf] = []
-
-    def make() -> Shelf:
-        made.append(Shelf(store.open_store(f"sqlite:///{tmp_path / f'other{len(made)}.db'}"), tmp_path))
-        return made[-1]
-
-    return make
+    return lambda: Shelf(stores(), tmp_path)
 
 
 @pytest.fixture

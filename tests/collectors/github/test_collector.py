@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from github_graphql import Denied, actor, at, commit, pull, push, repository, review
+from shelf import both, in_turn
 
 from collectors.base import Context
 from collectors.github.collector import GitHubCollector
@@ -115,6 +116,7 @@ def test_without_a_token_nothing_is_remembered_and_another_server_is_asked(shelf
     assert other.counts["/graphql"] == 1
 
 
+@both
 def test_graphql_and_rest_tell_the_same(shelf, fresh, github):
     peer, server = github([shop(130)])
     shelf.collect(server.url)
@@ -129,7 +131,7 @@ def test_graphql_and_rest_tell_the_same(shelf, fresh, github):
         assert shelf.rows(name) == rest[name]
 
 
-@pytest.mark.parametrize("refuses", [False, True])
+@in_turn("refuses", [False, True])
 def test_what_is_new_is_found_without_reading_the_rest_again(shelf, fresh, github, refuses):
     peer, server = github([one := shop(300)])
     peer.refuses = refuses
@@ -148,7 +150,7 @@ def test_what_is_new_is_found_without_reading_the_rest_again(shelf, fresh, githu
     assert shelf.rows("reviews")[4]["state"] in ("approved", "changes_requested")
 
 
-@pytest.mark.parametrize("refuses", [False, True])
+@in_turn("refuses", [True, False])
 def test_a_harvest_that_is_stopped_at_any_page_goes_on_and_does_not_start_over(shelf, fresh, github, refuses):
     peer, server = github([shop(90)])
     peer.refuses = refuses
@@ -257,6 +259,7 @@ def test_where_even_little_is_too_much_for_one_question_several_are_asked(shelf,
     assert (outcome.error, len(shelf.rows("pull_requests")), len(shelf.rows("commits"))) == (None, 10, 11)
 
 
+@both
 def test_a_renamed_repository_is_read_again_under_its_new_name(shelf, fresh, github):
     _, server = github([one := shop(30)])
     shelf.collect(server.url)
@@ -351,6 +354,7 @@ def test_a_server_that_is_down_is_given_up_after_three_repositories(shelf, githu
     assert len(server.requests) == 18
 
 
+@both
 def test_facts_told_again_from_raw_answers_are_the_same(shelf, github):
     from collectors.harvest import merged
     from vsm import store
@@ -370,6 +374,7 @@ def test_facts_told_again_from_raw_answers_are_the_same(shelf, github):
         assert order == there
 
 
+@both
 def test_no_raw_answer_holds_an_address_a_body_or_the_token(shelf, github, token):
     from vsm import store
 

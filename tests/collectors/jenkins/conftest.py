@@ -1,6 +1,6 @@
 """A Jenkins to harvest from, and a store to harvest into."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from jenkins_peer import Jenkins
 from served import Served
 from shelf import Killed, Silent
 from shelf import Shelf as Kept
+from sqlalchemy.engine import Engine
 
 from collectors.base import Context
 from collectors.harvest import Outcome, harvest
@@ -60,17 +61,9 @@ def site(served: Callable[..., Served]) -> Site:
 
 
 @pytest.fixture
-def shelves(tmp_path: Path) -> Iterator[Callable[[], Shelf]]:
+def shelves(stores: Callable[[], Engine]) -> Callable[[], Shelf]:
     """Makes stores."""
-    made: list[Shelf] = []
-
-    def shelf() -> Shelf:
-        made.append(Shelf(store.open_store(f"sqlite:///{tmp_path / f'store{len(made)}.db'}")))
-        return made[-1]
-
-    yield shelf
-    for one in made:
-        one.engine.dispose()
+    return lambda: Shelf(stores())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import random
 
 import jenkins_peer
 import pytest
+from shelf import both, in_turn
 
 from collectors.jenkins import collector, history
 from collectors.rebuild import rebuild
@@ -110,7 +111,7 @@ def of(rows: dict, jenkins: jenkins_peer.Jenkins) -> dict:
     }
 
 
-@pytest.mark.parametrize("seed", range(6))
+@in_turn("seed", range(6))
 def test_many_harvests_with_kills_between_tell_what_one_harvest_tells(site, shelves, monkeypatch, seed):
     monkeypatch.setattr(history, "PAGE", 7)
     monkeypatch.setattr(collector, "BATCH", 4)
@@ -195,6 +196,7 @@ def test_a_build_that_ends_after_two_hundred_newer_ones_is_asked_for_by_itself(s
     assert shelf.collect(site.source()).requests == 1
 
 
+@both
 def test_a_build_run_again_in_its_place_is_told_anew(site, shelf):
     past(site.jenkins, "shop/build", range(1, 31), "FAILURE")
     shelf.collect(site.source())
@@ -214,6 +216,7 @@ def test_discarded_builds_stay(site, shelf):
     assert numbers(shelf) == [*range(1, 32)]
 
 
+@both
 def test_the_builds_of_a_job_that_was_renamed_stay_and_it_goes_on_under_its_new_name(site, shelf):
     past(site.jenkins, "shop/build", range(1, 4))
     shelf.collect(site.source())
@@ -347,6 +350,7 @@ def test_jobs_that_came_between_two_questions_do_not_mix_up_those_that_are_read_
     assert len(shelf.rows("builds")) == 14
 
 
+@both
 def test_a_rebuild_tells_all_of_it_again_without_the_network_and_by_the_rules_of_now(site, shelf):
     site.jenkins.job("shop/deploy-prod", jenkins_peer.PIPELINE)
     for number in range(1, 31):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from shelf import both
 
 from collectors.harvest import harvest
 from collectors.rebuild import rebuild
@@ -20,6 +21,7 @@ def at(hours: float = 0) -> datetime:
 
 
 @BOTH
+@both
 def test_a_ticket_its_transitions_and_its_changes_are_told_as_whole_rows(line, cloud):
     one = line(cloud=cloud)
     jira = one.jira
@@ -166,6 +168,7 @@ def test_a_server_that_cuts_histories_in_a_search_is_asked_for_the_issue(line):
 
 
 @BOTH
+@both
 def test_a_renamed_status_has_its_new_name_everywhere_and_the_old_rows_are_gone(line, cloud):
     one = line(cloud=cloud)
     for _ in range(3):
@@ -328,6 +331,7 @@ def test_a_link_to_an_issue_that_is_not_harvested_is_told_all_the_same(line):
     assert one.shelf.rows("ticket_links") == [{"ticket": "SHOP-1", "kind": "blocks", "other": "PAY-1"}]
 
 
+@both
 @pytest.mark.parametrize("cloud", [True, False], ids=["Cloud", "Data Center"])
 def test_a_link_that_is_taken_away_goes_and_one_follows_an_issue_to_its_new_key(line, cloud):
     one = line(cloud=cloud)
@@ -409,6 +413,7 @@ def test_a_page_token_that_comes_again_ends_in_a_sentence_and_what_was_read_is_s
     assert len(one.rows("tickets")) == 250
 
 
+@both
 def test_no_address_is_kept_and_none_of_a_picture_that_hides_one(line):
     one = line()
     picture = {"16x16": "https://secure.gravatar.com/avatar/c160f8cc69a4f0bf2b0362752353d060"}
@@ -425,6 +430,7 @@ def test_no_address_is_kept_and_none_of_a_picture_that_hides_one(line):
     assert one.rows("tickets")[0]["title"] == f"From {ANN}"
 
 
+@both
 def test_a_rebuild_tells_the_same_rows(line):
     one = line()
     one.busy(5)
