@@ -34,8 +34,8 @@ from vsm.workflow import Stage, Workflow
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests" / "peers")]
 from big_store import BEGIN, DAY, DAYS, STATUSES, STAY, WAYS  # noqa: E402 - its folder is not a package
 
-SIZES = (2_000, 10_000, 50_000, 100_000, 1_000_000)
-OF = {"duckdb": (10_000, 100_000, 1_000_000), "postgresql": (10_000, 100_000), "spark": (2_000, 10_000, 50_000)}
+SIZES = (2_000, 10_000, 50_000, 100_000, 500_000, 1_000_000)
+OF = {"duckdb": (10_000, 100_000, 1_000_000), "postgresql": (10_000, 100_000), "spark": (2_000, 50_000, 500_000)}
 ZONE = ZoneInfo("Europe/Vienna")
 LINE = Workflow(
     "line",
