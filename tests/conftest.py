@@ -11,6 +11,7 @@ from pathlib import Path
 import github_emulator
 import pytest
 from github_emulator import Emulator
+from hypothesis import settings
 from postgres_server import Postgres
 from served import Handler, Served
 from wiremock_server import WireMock
@@ -20,6 +21,9 @@ from vsm import cli, store
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
 
+settings.register_profile("untimed", deadline=None)  # a slow machine is no defect; under CI Hypothesis sees to it itself
+if not os.environ.get("CI"):
+    settings.load_profile("untimed")
 os.environ.setdefault("VSM_WARM", "0")  # every server that a test starts would first make what nobody there looks at
 
 
