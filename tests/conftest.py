@@ -16,7 +16,7 @@ from postgres_server import Postgres
 from served import Handler, Served
 from wiremock_server import WireMock
 
-from vsm import cli, store
+from vsm import cli, secrecy, store
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
@@ -25,6 +25,12 @@ settings.register_profile("untimed", deadline=None)  # a slow machine is no defe
 if not os.environ.get("CI"):
     settings.load_profile("untimed")
 os.environ.setdefault("VSM_WARM", "0")  # every server that a test starts would first make what nobody there looks at
+
+
+@pytest.fixture(autouse=True)
+def no_secret_of_another_test(monkeypatch) -> None:
+    """What one test has looked up is not hidden in the words of the next."""
+    monkeypatch.setattr(secrecy, "_known", set())
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ names of fields; a password in the middle of a sentence is not known by anything
 import re
 
 HIDDEN = "***"
+LONG = 8  # letters of a secret that no other word has in it by chance
 _known: set[str] = set()  # secrets that this process has looked up
 # Looked for first, by a letter that each needs: a text without any of these, as nearly all are, is not searched again.
 MARKS = {
@@ -70,10 +71,18 @@ def remember(secret: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """The text without any secret that was ever looked up, nor anything that looks like one."""
+    """The text without any secret that was ever looked up, nor anything that looks like one.
+
+    A secret of a few letters is hidden as a word of its own only: within others it is there by chance.
+    """
     for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        if secret in text:
+            text = text.replace(secret, HIDDEN) if len(secret) >= LONG else _as_a_word(secret).sub(HIDDEN, text)
     return concealed(text)
+
+
+def _as_a_word(secret: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)")
 
 
 def is_secret(field: str) -> bool:

@@ -18,6 +18,13 @@ def test_a_secret_comes_from_the_environment_and_never_shows_itself(monkeypatch)
     assert hidden("GET https://x/?token=s3cret-value failed") == "GET https://x/?token=*** failed"
 
 
+def test_a_short_secret_is_hidden_as_a_word_and_cuts_no_other_word(monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "old")
+    secret("env:A_TOKEN", "source github: token").reveal()
+
+    assert hidden("it was told by ?token=old&page=2, an older one") == "it was told by ?token=***&page=2, an older one"
+
+
 @pytest.mark.parametrize("told", ["ghp_abcdef", "", "env:", "vault:x", 5, None, ["env:A"]])
 def test_a_secret_in_the_configuration_is_refused_without_being_repeated(told):
     with pytest.raises(ConfigError) as refused:

@@ -142,7 +142,7 @@ def in_postgres(postgres, sample_store, monkeypatch) -> Iterator[None]:
     assert cli.run(["export", "warehouse", "--engine", told, "--store", sample_store, "--config", str(SAMPLE)]) == 0
     monkeypatch.setenv(counted.ENGINE, told)
     yield
-    data._held.clear()
+    flows.held_engine.clear()
     postgres.drop(database)
 
 
