@@ -100,11 +100,15 @@ def _shares(now: Figure, before: Figure) -> Interval:
     return p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
 
 
+def _apart(now: Figure, before: Figure, value: str, variance: Callable[[Figure], float]) -> Interval:
+    half = Z95 * math.sqrt(variance(now) + variance(before))
+    difference = (now.values[value] or 0.0) - (before.values[value] or 0.0)
+    return difference - half, difference + half
+
+
 def _medians(now: Figure, before: Figure) -> Interval:
     """Of the difference of two medians, each with the variance that its order statistics tell (Price and Bonett 2002)."""
-    half = Z95 * math.sqrt(_median_variance(now) + _median_variance(before))
-    difference = (now.values["p50"] or 0.0) - (before.values["p50"] or 0.0)
-    return difference - half, difference + half
+    return _apart(now, before, "p50", _median_variance)
 
 
 def _median_variance(figure: Figure) -> float:
@@ -115,9 +119,7 @@ def _median_variance(figure: Figure) -> float:
 
 def _means(now: Figure, before: Figure) -> Interval:
     """Of the difference of two means of independent items, each with its own variance (Welch's, by the normal distribution)."""
-    half = Z95 * math.sqrt(_mean_variance(now) + _mean_variance(before))
-    difference = (now.values["mean"] or 0.0) - (before.values["mean"] or 0.0)
-    return difference - half, difference + half
+    return _apart(now, before, "mean", _mean_variance)
 
 
 def _mean_variance(figure: Figure) -> float:
