@@ -18,6 +18,8 @@ LOG = {
 ENDS = ("item.done", "item.cancelled", "item.settled")
 RANK = {event: rank for rank, event in enumerate((*EVENTS, "status"))} | dict.fromkeys(ENDS, len(EVENTS) + 1)
 RANKED = ("event", "environment")  # what a rank hangs on
+LEAST, WIDE = 2, 2 * (len(EVENTS) + 3)  # what brings the least rank to 0, that of an unknown event; and one more than the greatest
+SECOND = 1_000_000  # microseconds
 BITS = 63  # of a whole number beside its sign
 Ranks = Callable[[Codes], Codes]  # the ranks of the events in some rows
 
@@ -128,7 +130,7 @@ def _rank(event: pd.Series, environment: pd.Series) -> Codes:
 
 def _keys(items: Sequence[Codes], times: Sequence[Codes]) -> list[Codes] | None:
     """Item and second of each event in one number, of each part; None where they do not fit into one."""
-    seconds = [at // 1_000_000 for at in times]
+    seconds = [at // SECOND for at in times]
     begin = min((int(second.min()) for second in seconds if len(second)), default=0)
     end = max((int(second.max()) for second in seconds if len(second)), default=0)
     bits = (end - begin).bit_length()
@@ -142,4 +144,7 @@ def _untied(key: Codes, at: Codes, ranks: Ranks) -> tuple[Codes, Codes]:
     """Of events in the order of their keys those that share one: the rows where they stand, and which row belongs there."""
     same = key[1:] == key[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(key) else np.zeros(0, dtype="int64")
-    return tied, tied[np.lexsort((ranks(tied), at[tied], key[tied]))]
+    # Those of one key are of one second and stand together: one number of which, when within it, and rank, nearly in order.
+    which = np.cumsum(np.diff(key[tied], prepend=-1) != 0)
+    within = at[tied] % SECOND * WIDE + ranks(tied) + LEAST
+    return tied, tied[np.argsort(which * (SECOND * WIDE) + within, kind="stable")]

@@ -23,6 +23,9 @@ def document(measures: Measures, harvests: pd.DataFrame, industry: str | None = 
     scope, flow = measures.scope, measures.flow
     harvests = harvests[~harvests["kind"].isin(BESIDE)]  # they read no source
     ended = harvests.loc[harvests["status"] == "done", "finished_at"].max()
+    # Before the body: its last question is for what another core may still be at.
+    teams = [{"team": name, "dora": _dora(figures, None)} for name, figures in measures.teams.items()]
+    months = [_month(row) for row in measures.months.to_dict("records")]
     return {
         "window": {"from": _time(scope.start), "to": _time(scope.end), "now": _time(flow.now)},
         "definition": measures.definition,
@@ -35,8 +38,8 @@ def document(measures: Measures, harvests: pd.DataFrame, industry: str | None = 
         **_body(measures),
         "streams": [{"stream": name, **_body(one)} for name, one in measures.streams.items()],
         "applications": [{"application": name, "dora": _dora(figures, None)} for name, figures in measures.applications.items()],
-        "teams": [{"team": name, "dora": _dora(figures, None)} for name, figures in measures.teams.items()],
-        "months": [_month(row) for row in measures.months.to_dict("records")],
+        "teams": teams,
+        "months": months,
         "dora_differences": [_difference(one) for one in measures.differences],
         **({} if industry is None else {"benchmarks": _benchmarks(measures, industry)}),
     }
@@ -75,7 +78,9 @@ def _sources(harvests: pd.DataFrame) -> list[Document]:
 
 def _body(measures: Measures) -> Document:
     """The keys that a report and each of its streams have."""
-    lever = _lever(measures)  # what takes longest first, so that nobody waits for it in the end
+    # What another core may be at until the end, how the constraint moved, is asked for after all that can be done meanwhile.
+    lever = _lever(measures)
+    doubts = [{**row, "rows": int(row["rows"])} for row in measures.quality.to_dict("records")]
     return {
         "flow": _flow(measures),
         "stages": None if measures.stages is None else [_stage(row) for row in measures.stages.to_dict("records")],
@@ -101,7 +106,7 @@ def _body(measures: Measures) -> Document:
         "coverage": {
             name: _values(measures.figures[name], "value") for name in ("tickets_linked", "changes_deployed", "incidents_linked")
         },
-        "quality": [{**row, "rows": int(row["rows"])} for row in measures.quality.to_dict("records")],
+        "quality": doubts,
         "workflow": _workflow(measures),
     }
 
