@@ -16,10 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vsm import memory
+
+if __name__ == "__main__":
+    memory.of_a_short_run()  # as `vsm.cli.main` does, and as early: libraries begin threads when they are imported
 import bench_flow
 import big_store
-
-from vsm import memory
 
 SMALL, LARGE = 100_000, 1_000_000
 RUNS = 3
@@ -101,5 +103,4 @@ def _figure(name: str, value: float, peer: float, limit: float | None) -> Figure
 
 
 if __name__ == "__main__":
-    memory.of_a_short_run()  # as `vsm.cli.main` does
     print(json.dumps(sorted_once(int(sys.argv[1])) if sys.argv[1].isdigit() else measured(Path(sys.argv[1]))))
