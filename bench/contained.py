@@ -15,7 +15,7 @@ from typing import Any
 from booted import CLONE_NEWNET
 from try_runbook import known_here, mirror
 
-PYTHON, POSTGRES = "docker.io/library/python:3.13-slim", "docker.io/library/postgres:17"
+PYTHON, POSTGRES = "localhost/python:3.13-slim", "localhost/postgres:17"
 CLONE_NEWNS = 0x20000
 NOT_ITS_OWN = re.compile(r'^time=".*" level=.*\n', re.M)  # what podman says where no systemd runs its checks of health
 # What docker's image of PostgreSQL does with the variables that compose.yaml gives it.
