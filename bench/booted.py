@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,15 @@ def set_up(machine: Machine, stack: ExitStack) -> OpenId:
         machine.run("cp -r /source.git /srv/vsm/clone.git && chown -R vsm: /srv/vsm/clone.git")
         file.write_text(f'{file.read_text()}\n[[sources]]\nkind = "git"\npath = "/srv/vsm/clone.git"\nrepository = "example/app"\n')
     return provider
+
+
+def judged(claims: Iterable[Callable[[Any], object]], tried: Any) -> int:
+    """Print of each claim whether it holds, with what was measured or why not; 1 where one does not, else 0."""
+    failed = 0
+    for claim in claims:
+        try:
+            told = {"holds": True, "measured": claim(tried)}
+        except Exception:  # whatever breaks it, it does not hold, and the others are tried all the same
+            told, failed = {"holds": False, "why": traceback.format_exc()[-3000:]}, 1
+        print(json.dumps({"claim": claim.__name__.replace("_", " "), **told}), flush=True)
+    return failed

@@ -12,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from booted import network_of_our_own, until
+from booted import judged, network_of_our_own, until
 from contained import PYTHON, Containers, Relay, places_of_our_own, stand_ins
 from screens import chromium  # try_runbook, which booted has loaded, has put the tests' peers on the path
 from try_runbook import ACCOUNTS, CLIENT, EDITOR, ROOT, SECRET, OpenId, sign_in
@@ -68,9 +68,9 @@ class Tried:
         options = ("--rm", "--network=none", *CLOSED, "--volume=vsm-alone:/data", f"--volume={self.containers.app}:/project:ro")
         return self.containers.podman("run", *options, *words, check=check)
 
-    def state(self, service: str) -> dict[str, object]:
+    def state(self, service: str) -> dict[str, Any]:
         """What podman knows of a service of compose.yaml."""
-        told: dict[str, object] = json.loads(self.containers.podman("inspect", f"vsm_{service}_1"))[0]
+        told: dict[str, Any] = json.loads(self.containers.podman("inspect", f"vsm_{service}_1"))[0]
         return told
 
     def inside(self, service: str, *words: str) -> str:
@@ -150,10 +150,10 @@ def compose_starts_everything(tried: Tried) -> object:
     assert all(f"{name}:" in config for name in SERVICES), config
     compose("up", "--detach")
     seconds = ready(180, "healthz")
-    until(lambda: all(tried.state(name)["State"]["Running"] for name in SERVICES), 60)  # type: ignore[index]
+    until(lambda: all(tried.state(name)["State"]["Running"] for name in SERVICES), 60)
     told = tried.state("dashboard")["HostConfig"]
-    assert told["ReadonlyRootfs"], told  # type: ignore[index]
-    assert [one.split(":")[0] for one in told["SecurityOpt"]] == ["no-new-privileges"], told  # type: ignore[index]
+    assert told["ReadonlyRootfs"], told
+    assert [one.split(":")[0] for one in told["SecurityOpt"]] == ["no-new-privileges"], told
     probe = [line for line in tried.inside("dashboard", "sh", "-c", PROBE).split("\n") if line]
     assert sorted(probe) == sorted(PROBED), probe
     tried.containers.podman("healthcheck", "run", "vsm_db_1")
@@ -167,7 +167,7 @@ def facts_go_into_postgresql_and_a_browser_signs_in(tried: Tried) -> object:
     tried.inside("dashboard", "vsm", "import", "/data/facts")
     seconds = ready(60)
     podman("healthcheck", "run", "vsm_dashboard_1")
-    relay = Relay(int(tried.state("dashboard")["State"]["Pid"]), int(tried.provider.url.rsplit(":", 1)[1]))  # type: ignore[index]
+    relay = Relay(int(tried.state("dashboard")["State"]["Pid"]), int(tried.provider.url.rsplit(":", 1)[1]))
     with chromium() as browser:
         page = sign_in(browser, ADDRESS, tried.provider)
         tiles = page.locator("[data-testid=stMetricValue]").all_inner_texts()
@@ -188,7 +188,7 @@ def all_of_it_stops_and_comes_back_with_its_data(tried: Tried) -> object:
     began = time.monotonic()
     tried.containers.compose("stop", "--timeout=30")
     stopped = round(time.monotonic() - began, 1)
-    ended = {name: tried.state(name)["State"]["ExitCode"] for name in SERVICES}  # type: ignore[index]
+    ended = {name: tried.state(name)["State"]["ExitCode"] for name in SERVICES}
     tried.containers.compose("down")
     tried.containers.compose("up", "--detach")
     ready(180)
@@ -225,7 +225,6 @@ def build(containers: Containers) -> None:
 
 def main() -> int:
     """Build the image with this machine's network, then try each claim in a network of our own."""
-    failed = 0
     with ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="image-"))
         places_of_our_own()
@@ -238,13 +237,7 @@ def main() -> int:
         told = VSM_TOML.format(metadata=provider.metadata, client=CLIENT, address=ADDRESS, editor=EDITOR)
         (containers.app / "deploy/vsm.toml").write_text(told)
         tried = Tried(containers, provider)
-        for claim in CLAIMS:
-            try:
-                found = {"holds": True, "measured": claim(tried)}
-            except Exception:
-                found, failed = {"holds": False, "why": traceback.format_exc()[-3000:]}, failed + 1
-            print(json.dumps({"claim": claim.__name__.replace("_", " "), **found}), flush=True)
-    return int(failed > 0)
+        return judged(CLAIMS, tried)
 
 
 if __name__ == "__main__":

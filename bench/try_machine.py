@@ -14,13 +14,12 @@ import re
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from booted import ADDRESS, Machine, set_up, silent_server, until
+from booted import ADDRESS, Machine, judged, set_up, silent_server, until
 from screens import chromium  # try_runbook has put the tests' peers on the path
 from try_runbook import RUNBOOK, OpenId, blocks, sign_in
 
@@ -319,20 +318,13 @@ CLAIMS: tuple[Claim, ...] = (
 
 def main() -> int:
     """Follow the runbook, then try each claim."""
-    failed = 0
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="machine-")))
         machine = Machine((Path(sys.argv[1]) if len(sys.argv) > 1 else scratch / "debian").resolve())
         machine.folder.mkdir(parents=True, exist_ok=True)
         stack.callback(machine.off)
         tried = Tried(machine, set_up(machine, stack))
-        for claim in (one for one in CLAIMS if not sys.argv[2:] or one.__name__ in sys.argv[2:]):
-            try:
-                told = {"holds": True, "measured": claim(tried)}
-            except Exception:
-                told, failed = {"holds": False, "why": traceback.format_exc()[-3000:]}, failed + 1
-            print(json.dumps({"claim": claim.__name__.replace("_", " "), **told}), flush=True)
-    return int(failed > 0)
+        return judged([one for one in CLAIMS if not sys.argv[2:] or one.__name__ in sys.argv[2:]], tried)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def _visits(visits: Expr, workflow: Workflow) -> pd.DataFrame:
             "stage": named(place, names),
             "position": place,
             "seq": told["seq"].to_numpy(dtype="int64"),
-            **{name: _times(told[name]) for name in TIMES},
+            **{name: as_times(told[name]) for name in TIMES},
             "actor": told["actor"].astype("str"),
             "team": told["team"].astype("str"),
             "entered_from": named(before, names),
@@ -112,7 +112,7 @@ def _number(kind: Expr) -> Expr:
 def _items(items: Expr) -> pd.DataFrame:
     told = items.select("item", "reopened", "team", "application", *ENDED).to_pandas().astype({"item": "str"})
     told = told.sort_values("item", kind="stable", ignore_index=True)
-    return told.assign(**{name: _times(told[name]) for name in ENDED}, reopened=told["reopened"].to_numpy(dtype="int64"))
+    return told.assign(**{name: as_times(told[name]) for name in ENDED}, reopened=told["reopened"].to_numpy(dtype="int64"))
 
 
 def _changes(flags: Expr) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def _changes(flags: Expr) -> pd.DataFrame:
     rows = [(told["item"], told["since"], None, "yes"), (known["item"], known["until"], "yes", None)]
     parts = [
         pd.DataFrame(
-            {"ticket": item.astype("str"), "field": FLAGGED, "at": _times(at).set_axis(item.index), "from": old, "to": new}
+            {"ticket": item.astype("str"), "field": FLAGGED, "at": as_times(at).set_axis(item.index), "from": old, "to": new}
         )
         for item, at, old, new in rows
     ]
@@ -130,7 +130,7 @@ def _changes(flags: Expr) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[list(FLAGS)].astype(texts)
 
 
-def _times(column: pd.Series) -> pd.Series:
+def as_times(column: pd.Series) -> pd.Series:
     """Microseconds as times; a column in which some are missing comes as floating-point numbers, exact to the year 2255."""
     known = column.notna().to_numpy()
     told = np.full(len(column), NOT_A_TIME, dtype="int64")

@@ -13,7 +13,7 @@ from vsm.measure import Measures
 from vsm.metrics.figure import AWAY, Figure
 from vsm.scope import Scope
 from vsm.warehouse import flow
-from vsm.warehouse.brought import _times
+from vsm.warehouse.brought import as_times
 from vsm.warehouse.delivery import Deliveries
 from vsm.warehouse.measured import Warehouse, chosen_parts, deploying, shipped, union
 from vsm.warehouse.stays import Window
@@ -45,7 +45,7 @@ def _few(figure: Figure, rows: Expr) -> Figure:
     empty = figure.rows if at in figure.rows else figure.rows.rename(columns={"done_at": at})  # a lead time of no items ends there
     for name in frame.columns.intersection(empty.columns):
         if isinstance(empty.dtypes[name], pd.DatetimeTZDtype):
-            frame[name] = _times(frame[name])
+            frame[name] = as_times(frame[name])
     if "hours" in frame:
         frame["hours"] = frame["hours"] / HOUR
     frame = frame.sort_values([at, ident], kind="stable", ignore_index=True)
